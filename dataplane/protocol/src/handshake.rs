@@ -1,0 +1,134 @@
+//! The first frame each way, and the frame types of each direction.
+
+use crate::{BootId, CommandFrame, EventFrame, Generation, RoomId, WorkerId};
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+
+/// Version of everything in this crate. Both sides must have the same one; they ship together.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// Everything that the control plane may send.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "frame", rename_all = "snake_case")]
+pub enum FromControl {
+    /// First, and only first.
+    Hello(Hello),
+    /// After [`Welcome`].
+    Command(CommandFrame),
+}
+
+/// Everything that the data plane may send.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(tag = "frame", rename_all = "snake_case")]
+pub enum FromDataplane {
+    /// Answer to an acceptable [`Hello`].
+    Welcome(Welcome),
+    /// Answer to one that is not; the connection is then closed.
+    Refusal(Refusal),
+    /// After [`Welcome`].
+    Event(EventFrame),
+}
+
+/// The control plane's first frame.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL_VERSION`].
+    pub version: u32,
+    /// The sender's generation. Lower than the newest one seen: refused.
+    pub generation: Generation,
+    /// The data plane's whole configuration. The first one after a start is put into force;
+    /// a later one must be equal.
+    pub config: DataplaneConfig,
+}
+
+/// The data plane's whole configuration.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DataplaneConfig {
+    /// How many workers; 0 means one for each core that the process may run on.
+    pub workers: u16,
+    /// Local addresses to receive media on; each worker listens on all of them.
+    pub listen: Vec<IpAddr>,
+    /// UDP port of the first worker; worker n takes `port + n`. 0: any free ports.
+    pub port: u16,
+    /// Pin each worker to a core.
+    pub pin: bool,
+    /// What transports must fulfil.
+    pub policy: Policy,
+}
+
+/// What transports must fulfil, beyond what is always refused (SDES, plain RTP, DTLS 1.0).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    /// Refuse SRTP profiles that are not AEAD.
+    pub aead_only: bool,
+    /// Refuse DTLS 1.2.
+    pub dtls13_only: bool,
+}
+
+/// The data plane's answer.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Welcome {
+    /// [`PROTOCOL_VERSION`].
+    pub version: u32,
+    /// This run of the process.
+    pub boot: BootId,
+    /// SHA-256 of the DTLS certificate; made anew in each boot, the key never leaves the process.
+    pub fingerprint_sha256: [u8; 32],
+    /// Which I/O engine runs, for `bedside status`.
+    pub engine: String,
+    /// One a worker.
+    pub workers: Vec<WorkerInfo>,
+}
+
+/// A worker as the control plane needs to know it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WorkerInfo {
+    /// Which.
+    pub worker: WorkerId,
+    /// Where it receives media: the host candidates for SDP.
+    pub addresses: Vec<SocketAddr>,
+    /// Rooms that it holds, so that a new control plane knows what is running.
+    pub rooms: Vec<RoomId>,
+    /// Number of the last event; the next one is greater by one.
+    pub sequence: u64,
+}
+
+/// Why a [`Hello`] was not accepted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Install both processes from the same release.
+    #[error("the data plane speaks protocol version {ours}, the control plane {theirs}")]
+    Version {
+        /// The data plane's.
+        ours: u32,
+        /// The control plane's.
+        theirs: u32,
+    },
+    /// A newer control plane is in charge.
+    #[error("a control plane of generation {newest} is in charge")]
+    Superseded {
+        /// The newest one seen.
+        newest: u64,
+    },
+    /// The running configuration differs: restart the data plane to change it.
+    #[error("the data plane runs with another configuration; restart it to change {setting}")]
+    Configuration {
+        /// Which setting differs.
+        setting: String,
+    },
+    /// The configuration cannot be put into force (port taken, io_uring denied, ...).
+    #[error("the data plane cannot start its workers: {cause}")]
+    Start {
+        /// What failed and what to do.
+        cause: String,
+    },
+    /// The first frame was not an acceptable `Hello`.
+    #[error("the first frame must be a hello: {cause}")]
+    Malformed {
+        /// What was wrong.
+        cause: String,
+    },
+}
