@@ -1,0 +1,1 @@
+//! RTP and RTCP between publishers and subscribers.

@@ -1,0 +1,1 @@
+//! ICE-lite, DTLS and SCTP, one str0m instance a peer.
