@@ -1,0 +1,176 @@
+//! What the edges tell the rooms.
+
+use bedside_protocol::{EventFrame, Welcome};
+use livekit_protocol as proto;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Microseconds since the Unix epoch.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Time(pub u64);
+
+/// One signalling connection (WebSocket); numbered by the server, never used twice in a run.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct SessionId(pub u64);
+
+/// What happened at the edges.
+#[derive(Debug)]
+pub enum Input {
+    /// A WebSocket was accepted after `Rooms::check_join` said yes.
+    Join(Box<Join>),
+    /// A request on it.
+    Signal {
+        /// Whose.
+        session: SessionId,
+        /// What.
+        request: Box<proto::SignalRequest>,
+    },
+    /// It is gone: closed, timed out or broken.
+    SessionClosed {
+        /// Which.
+        session: SessionId,
+    },
+    /// From the data plane.
+    Dataplane(DataplaneInput),
+}
+
+/// The data plane's side of things.
+#[derive(Debug)]
+pub enum DataplaneInput {
+    /// A connection was made and accepted: everything wanted is sent to it.
+    Connected(Welcome),
+    /// It reported something.
+    Event(Box<EventFrame>),
+    /// The connection is gone; media goes on, joins wait.
+    Disconnected,
+}
+
+/// A participant at the door, with a token whose signature and dates the server has verified.
+#[derive(Debug)]
+pub struct Join {
+    /// The connection.
+    pub session: SessionId,
+    /// The token's claims.
+    pub claims: Claims,
+    /// The query's or join request's parameters.
+    pub parameters: JoinParameters,
+}
+
+/// What the client asked for, whichever way it asked (`/rtc` query or `/rtc/v1` join request).
+#[derive(Clone, Debug, Default)]
+pub struct JoinParameters {
+    /// One peer connection (`/rtc/v1`), or LiveKit's older publisher and subscriber pair (`/rtc`).
+    pub single_connection: bool,
+    /// Who the client is.
+    pub client: proto::ClientInfo,
+    /// Subscribe to everything that is and will be published.
+    pub auto_subscribe: bool,
+    /// The client reports tile sizes by `track_setting`.
+    pub adaptive_stream: bool,
+    /// Resume this participant (its sid) instead of joining anew.
+    pub resume: Option<String>,
+    /// Why it reconnects.
+    pub reconnect_reason: i32,
+    /// First offer, sent with the join request.
+    pub publisher_offer: Option<proto::SessionDescription>,
+    /// Tracks to publish at once.
+    pub add_tracks: Vec<proto::AddTrackRequest>,
+    /// State of a resumed connection, sent with the join request.
+    pub sync_state: Option<proto::SyncState>,
+    /// Overrides the token's, where the token allows it.
+    pub metadata: Option<String>,
+    /// Added to the token's, where the token allows it.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// A LiveKit access token's claims (camelCase JSON), as far as Bedside knows them; unknown ones
+/// are ignored.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Claims {
+    /// API key that signed it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub iss: String,
+    /// Identity.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub sub: String,
+    /// Expiry, Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exp: Option<u64>,
+    /// Not before, Unix seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<u64>,
+    /// Display name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Older place of the identity.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub identity: String,
+    /// `standard`, `ingress`, `egress`, `sip` or `agent`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub kind: String,
+    /// Participant metadata.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub metadata: String,
+    /// Participant attributes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+    /// base64 SHA-256 of a webhook's body.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub sha256: String,
+    /// What it allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video: Option<VideoGrant>,
+}
+
+/// A token's `video` grant. `None` means the default that LiveKit gives: `can_publish`,
+/// `can_subscribe` and `can_publish_data` true, everything else false.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+#[expect(
+    missing_docs,
+    reason = "the names are the wire's; see LiveKit's access-token reference"
+)]
+pub struct VideoGrant {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub room_create: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub room_list: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub room_record: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub room_admin: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub room_join: bool,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub room: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub can_publish: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub can_subscribe: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub can_publish_data: Option<bool>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub can_publish_sources: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub can_update_own_metadata: Option<bool>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub recorder: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub agent: bool,
+}
+
+impl Claims {
+    /// Who the token is for: `sub`, or the older `identity`.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        if self.sub.is_empty() {
+            &self.identity
+        } else {
+            &self.sub
+        }
+    }
+}

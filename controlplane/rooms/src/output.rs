@@ -1,0 +1,101 @@
+//! What the rooms tell the edges.
+
+use crate::input::{Claims, SessionId};
+use bedside_protocol::CommandFrame;
+use livekit_protocol as proto;
+
+/// Something for the edges to do, in order.
+#[derive(Debug)]
+pub enum Output {
+    /// Send on a signalling connection.
+    Signal {
+        /// Which.
+        session: SessionId,
+        /// What.
+        response: Box<proto::SignalResponse>,
+    },
+    /// Close a signalling connection, after everything queued for it was sent.
+    CloseSession {
+        /// Which.
+        session: SessionId,
+        /// How the client should take it.
+        how: CloseHow,
+    },
+    /// Sign these claims with the API key that the participant came with and send them as
+    /// `refresh_token`.
+    RefreshToken {
+        /// To whom.
+        session: SessionId,
+        /// What to sign; `exp` and `nbf` are set by the signer.
+        claims: Box<Claims>,
+    },
+    /// Send to the data plane.
+    Command(CommandFrame),
+    /// The room's snapshot changed: store `Rooms::snapshot(room)` before the next restart.
+    RoomChanged {
+        /// The room's sid (`RM_...`).
+        room: String,
+    },
+    /// The room is over: delete its snapshot.
+    RoomFinished {
+        /// The room's sid.
+        room: String,
+    },
+    /// Deliver to the configured webhooks, in order within a room.
+    Webhook(Box<proto::WebhookEvent>),
+}
+
+/// How a signalling connection ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CloseHow {
+    /// WebSocket close 1000: the client was told by `leave`.
+    Normal,
+    /// Drop TCP, so that LiveKit's clients notice at once and resume.
+    Abrupt,
+}
+
+/// Why someone is not let in: an HTTP status and a plain-text reason that LiveKit's clients read.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refusal {
+    /// 400, 401, 403, 404, 409, 412, 415 or 503.
+    pub status: u16,
+    /// Why; without anything personal.
+    pub reason: String,
+}
+
+/// Why a room operation failed; maps to a Twirp error code.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OperationError {
+    /// `not_found`: no such room, participant or track.
+    #[error("{0} does not exist")]
+    NotFound(&'static str),
+    /// `invalid_argument`.
+    #[error("{0}")]
+    InvalidArgument(String),
+    /// `failed_precondition`.
+    #[error("{0}")]
+    FailedPrecondition(String),
+    /// `resource_exhausted`.
+    #[error("{0}")]
+    LimitExceeded(String),
+    /// `unavailable`: no data plane is connected.
+    #[error("no data plane is connected; try again in a moment")]
+    Unavailable,
+}
+
+/// Handle of a WHIP or WHEP session: unguessable, part of its URL (RFC 9725 §4.2).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct WebrtcResource(pub String);
+
+/// An accepted WHIP or WHEP offer.
+#[derive(Clone, Debug)]
+pub struct WebrtcAnswer {
+    /// The session.
+    pub resource: WebrtcResource,
+    /// SDP answer.
+    pub sdp: String,
+    /// Entity tag of the ICE session, changes with each ICE restart (RFC 9725 §4.3.1).
+    pub etag: String,
+}
