@@ -4,7 +4,7 @@
 //! time is an argument, randomness a seed, and what it wants to say is an event. It joins two
 //! state machines that exchange only packets, keys and events:
 //!
-//! - [`transport`]: one str0m instance a peer, for ICE-lite, DTLS and SCTP. It authenticates the
+//! - `transport`: one str0m instance a peer, for ICE-lite, DTLS and SCTP. It authenticates the
 //!   client and hands over SRTP keys; it never sees RTP.
 //! - [`forwarder`]: RTP and RTCP. Publishers, subscribers, layer selection, rewriting,
 //!   retransmission and reports, on keys that it was given.
@@ -15,8 +15,16 @@
 #![forbid(unsafe_code)]
 
 pub mod forwarder;
-pub mod transport;
 
+mod clock;
+mod core;
+mod demultiplex;
+mod error;
 mod sink;
+mod transport;
 
+pub use clock::Clock;
+pub use core::{Core, CoreConfig, CoreStatistics};
+pub use error::Error;
 pub use sink::{Datagram, PacketSink, Path};
+pub use transport::Certificate;
