@@ -8,8 +8,19 @@
 //! changed.
 #![forbid(unsafe_code)]
 
+mod config;
 mod input;
+pub mod limits;
 mod output;
+mod rooms;
+mod snapshot;
+mod status;
 
+pub use config::Config;
 pub use input::{Claims, DataplaneInput, Input, Join, JoinParameters, SessionId, Time, VideoGrant};
-pub use output::{CloseHow, OperationError, Output, Refusal, WebrtcAnswer, WebrtcResource};
+pub use output::{
+    CloseHow, OperationError, Output, Refusal, WebrtcAnswer, WebrtcAnswerFragment, WebrtcResource,
+};
+pub use rooms::Rooms;
+pub use snapshot::Snapshot;
+pub use status::Status;

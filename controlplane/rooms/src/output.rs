@@ -99,3 +99,12 @@ pub struct WebrtcAnswer {
     /// Entity tag of the ICE session, changes with each ICE restart (RFC 9725 §4.3.1).
     pub etag: String,
 }
+
+/// The answer to an ICE restart.
+#[derive(Clone, Debug)]
+pub struct WebrtcAnswerFragment {
+    /// Body of type `application/trickle-ice-sdpfrag` (RFC 8840 §9).
+    pub sdpfrag: String,
+    /// The new entity tag.
+    pub etag: String,
+}
