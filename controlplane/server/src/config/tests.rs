@@ -1,0 +1,93 @@
+use super::*;
+
+#[test]
+fn an_empty_file_lacks_only_a_certificate() {
+    let error = Config::from_toml("").expect_err("no certificate");
+    assert!(
+        error.to_string().contains("tls.certificate_file"),
+        "{error}"
+    );
+    let config = Config::from_toml("tls.development = true").expect("complete");
+    assert_eq!(config.listen, ["127.0.0.1:7880".parse().expect("address")]);
+    assert_eq!(
+        config.admin_socket(),
+        PathBuf::from("/var/lib/bedside/admin.sock")
+    );
+}
+
+#[test]
+fn an_unknown_key_is_named() {
+    for text in [
+        "lisen = ['127.0.0.1:1']",
+        "[media]\nstun_servers = ['stun.example.org']",
+        "[rooms]\nmax_participant = 3",
+        "[tls]\nmin_version = '1.2'",
+    ] {
+        let words = Config::from_toml(text).expect_err(text).to_string();
+        assert!(words.contains("unknown field"), "{words}");
+    }
+}
+
+#[test]
+fn what_cannot_work_is_refused_with_what_to_do() {
+    let check = |text: &str, expected: &str| {
+        let words = Config::from_toml(&format!("tls.development = true\n{text}"))
+            .expect_err(text)
+            .to_string();
+        assert!(words.contains(expected), "{words}");
+    };
+    check("listen = []", "listen");
+    check("tls.key_file = 'k'", "tls.development");
+    check("media.listen = ['0.0.0.0']", "media.public_addresses");
+    check("media.listen = []", "media.listen");
+    check("media.public_addresses = ['::']", "wildcard");
+    check("rooms.signal_lost_timeout_s = 14", "15 to 300");
+    check("webhooks.urls = ['http://ehr.example/hook']", "https://");
+    check("webhooks.urls = ['ehr.example']", "https://");
+}
+
+#[test]
+fn every_setting_reaches_its_field() {
+    let config = Config::from_toml(
+        r#"
+        listen = ["10.0.0.5:443", "[::1]:443"]
+        data_directory = "/srv/bedside"
+        dataplane_socket = "/run/dp.sock"
+        admin_socket = "/run/admin.sock"
+        api_keys_file = "/etc/bedside/keys"
+        [tls]
+        certificate_file = "/etc/bedside/tls.pem"
+        key_file = "/etc/bedside/tls.key"
+        ca_file = "/etc/bedside/ca.pem"
+        [media]
+        listen = ["0.0.0.0"]
+        port = 5000
+        workers = 3
+        pin = false
+        public_addresses = ["192.0.2.7"]
+        aead_only = true
+        dtls13_only = true
+        [rooms]
+        auto_create = false
+        empty_timeout_s = 1
+        departure_timeout_s = 2
+        max_participants = 3
+        signal_lost_timeout_s = 40
+        [webhooks]
+        urls = ["https://ehr.example/hook", "http://127.0.0.1:9/hook", "http://[::1]:9/"]
+        api_key = "k1"
+        ca_file = "/etc/bedside/hooks.pem"
+        "#,
+    )
+    .expect("complete");
+    let dataplane = config.dataplane();
+    assert_eq!(
+        (dataplane.workers, dataplane.port, dataplane.pin),
+        (3, 5000, false)
+    );
+    assert!(dataplane.policy.aead_only && dataplane.policy.dtls13_only);
+    assert_eq!(config.api_keys_file(), PathBuf::from("/etc/bedside/keys"));
+    assert_eq!(config.admin_socket(), PathBuf::from("/run/admin.sock"));
+    assert_eq!(config.rooms.signal_lost_timeout_s, 40);
+    assert_eq!(config.webhooks.urls.len(), 3);
+}
