@@ -1,0 +1,246 @@
+/** The page: one state, the screen for it, and the events that lead from one to the next. */
+import { LogLevel, setLogLevel, type Room } from 'livekit-client';
+import { Announcer } from './announcer';
+import { lookUpLink, requestAdmission } from './api';
+import { ChatLog, type ChatMessage } from './chat-log';
+import { Consult, type ConsultListener } from './consult';
+import { h } from './dom';
+import { Failure, type FailureCode } from './failures';
+import { parseAddress } from './link';
+import { browserProblem, LocalMedia, permissionOf } from './media';
+import { INITIAL, nameOr, next, openingOf, type Event, type State } from './state';
+import { text } from './strings';
+import { recallVisit, rememberVisit } from './tab-memory';
+import { Clock, type Timings } from './timings';
+import { CallView } from './views/call';
+import { failureScreen } from './views/failure';
+import { PrejoinView } from './views/prejoin';
+import { leftScreen, waitingScreen } from './views/simple';
+import { WakeLock } from './wake-lock';
+
+declare global {
+  interface Window {
+    /** What tests and support may look at; nothing can be changed through it. */
+    readonly bedside: { readonly room: Room; readonly timings: Readonly<Timings> };
+  }
+}
+
+class Page implements ConsultListener {
+  readonly #address = parseAddress(new URL(location.href));
+  readonly #clock = new Clock();
+  readonly #announcer = new Announcer();
+  readonly #wakeLock = new WakeLock();
+  readonly #chatLog = new ChatLog();
+  readonly #media = new LocalMedia(() => this.changed());
+  readonly #consult = new Consult(this.#media, this.#clock, this);
+  readonly #root = h('div', { class: 'root' });
+  /** The link until it is consumed; from then on the session cookie stands for us. */
+  #link = this.#address.link;
+  #displayName = '';
+  #roomLabel = '';
+  #state: State = INITIAL;
+  #prejoin: PrejoinView | null = null;
+  #call: CallView | null = null;
+
+  start(parent: Element): void {
+    const { room } = this.#consult;
+    const clock = this.#clock;
+    Object.defineProperty(window, 'bedside', {
+      value: Object.freeze({
+        room,
+        get timings() {
+          return clock.timings;
+        },
+      }),
+    });
+    history.replaceState(null, '', this.#address.clean);
+    parent.append(this.#root);
+    this.#announcer.mount(document.body);
+    this.#draw();
+    const problem = browserProblem();
+    if (problem !== null) this.#send({ type: 'failed', code: problem });
+    else void this.#open();
+  }
+
+  changed(): void {
+    this.#prejoin?.update();
+    this.#call?.update();
+  }
+
+  connected(): void {
+    rememberVisit('in_call');
+    this.#wakeLock.hold();
+    this.#send({ type: 'connected' });
+  }
+
+  resuming(): void {
+    this.#send({ type: 'resuming' });
+  }
+
+  restarting(): void {
+    this.#send({ type: 'restarting' });
+  }
+
+  reconnected(): void {
+    this.#announcer.say(text.call.reconnected);
+    this.#send({ type: 'connected' });
+  }
+
+  ended(code: FailureCode | null): void {
+    this.#wakeLock.release();
+    this.#chatLog.clear();
+    const back = code === null || code === 'connection_lost' || code === 'offline';
+    rememberVisit(back ? 'left' : null);
+    this.#send(code === null ? { type: 'left' } : { type: 'failed', code });
+  }
+
+  problem(code: FailureCode): void {
+    this.#call?.showProblem(code);
+  }
+
+  said(words: string, urgent: boolean): void {
+    if (urgent) this.#announcer.interrupt(words);
+    else this.#announcer.say(words);
+  }
+
+  chat(message: ChatMessage): void {
+    if (!this.#chatLog.add(message)) return;
+    // An open chat is a live region of its own.
+    if (!message.own && !this.#chatLog.open) {
+      this.#announcer.say(text.chat.incoming(message.from, message.body));
+    }
+    this.#call?.chatChanged();
+  }
+
+  async #open(): Promise<void> {
+    this.#consult.prepare();
+    switch (openingOf(this.#link, recallVisit())) {
+      case 'look_up_link':
+        return this.#lookUp(this.#link!);
+      case 'return_to_call':
+        return this.#rejoin();
+      case 'show_left':
+        return this.#send({ type: 'left' });
+      case 'no_link':
+        return this.#send({ type: 'failed', code: 'link_missing' });
+    }
+  }
+
+  /** Looks the link up and warms the devices up side by side. */
+  async #lookUp(link: string): Promise<void> {
+    const mayOpen = this.#address.autojoin || (await devicesAreGranted());
+    const devices = mayOpen ? this.#media.start() : null;
+    try {
+      const invitation = await lookUpLink(link);
+      this.#roomLabel = invitation.room_label;
+      this.#send({ type: 'link_found', invitation });
+      this.#clock.mark('pageReadyMs');
+      if (devices !== null) await this.#prejoin?.openDevices();
+      if (!this.#address.autojoin) return;
+      const name = nameOr(invitation.display_name ?? '', invitation.role, text.call.unnamed);
+      await this.#join(name);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #join(displayName: string): Promise<void> {
+    this.#displayName = displayName;
+    await this.#enter(this.#link === null ? 'session' : 'link');
+  }
+
+  /** Comes back by the session cookie: after a reload, after leaving, after a lost connection. */
+  async #rejoin(): Promise<void> {
+    this.#clock.mark('pageReadyMs');
+    const devices = this.#media.start();
+    await this.#enter('session', devices);
+  }
+
+  async #enter(from: 'link' | 'session', devices: Promise<void> = Promise.resolve()): Promise<void> {
+    this.#clock.startJoin();
+    this.#send({ type: 'join', from });
+    try {
+      const admitting = requestAdmission(from === 'link' ? this.#link : null, this.#displayName);
+      const [admission] = await Promise.all([admitting, devices]);
+      this.#clock.mark('admittedMs');
+      this.#link = null;
+      await this.#consult.connect(admission);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #retry(): void {
+    if (this.#displayName === '' && this.#link !== null) {
+      this.#send({ type: 'open' });
+      void this.#lookUp(this.#link);
+    } else if (this.#link !== null) {
+      void this.#enter('link', this.#media.start());
+    } else {
+      void this.#rejoin();
+    }
+  }
+
+  #fail(error: unknown): void {
+    const code = error instanceof Failure ? error.code : 'unexpected';
+    if (code === 'session_ended') rememberVisit(null);
+    for (const track of this.#media.handOver()) track.stop();
+    this.#send({ type: 'failed', code });
+  }
+
+  #send(event: Event): void {
+    const state = next(this.#state, event);
+    if (state === this.#state) return;
+    this.#state = state;
+    if (state.at === 'in_call' && this.#call !== null) this.#call.showConnection(state.connection);
+    else this.#draw();
+  }
+
+  #draw(): void {
+    this.#prejoin?.dispose();
+    this.#prejoin = null;
+    this.#call?.dispose();
+    this.#call = null;
+    const screen = this.#screen();
+    this.#root.replaceChildren(screen);
+    this.changed();
+    const heading = screen.querySelector('h1');
+    document.title = `${heading?.textContent ?? ''} – ${text.title}`;
+    heading?.focus();
+  }
+
+  #screen(): HTMLElement {
+    const state = this.#state;
+    switch (state.at) {
+      case 'opening':
+        return waitingScreen(text.opening);
+      case 'ready':
+        this.#prejoin = new PrejoinView(state.invitation, this.#media, {
+          join: (name) => void this.#join(name),
+        });
+        return this.#prejoin.element;
+      case 'joining':
+        return waitingScreen(state.from === 'link' ? text.joining : text.returning);
+      case 'in_call':
+        this.#call = new CallView(this.#consult, this.#chatLog, this.#clock, this.#roomLabel);
+        return this.#call.element;
+      case 'left':
+        return leftScreen(() => void this.#rejoin());
+      case 'failed':
+        return failureScreen(state.code, {
+          retry: () => this.#retry(),
+          rejoin: () => void this.#rejoin(),
+        });
+    }
+  }
+}
+
+async function devicesAreGranted(): Promise<boolean> {
+  const states = await Promise.all([permissionOf('camera'), permissionOf('microphone')]);
+  return states.every((state) => state === 'granted');
+}
+
+// LiveKit's logs name rooms, participants and URLs; none of that belongs in a console.
+setLogLevel(LogLevel.silent);
+document.documentElement.lang = text.language;
+new Page().start(document.getElementById('app')!);
