@@ -1,2 +1,48 @@
-//! Placeholder.
-fn main() {}
+//! What cargo cannot do alone: npm, system packages, several processes.
+//!
+//! `cargo xtask demo` builds everything and starts a consult on this machine; `cargo xtask test`
+//! installs what the tests need and runs everything.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stderr, reason = "a build tool talks to its terminal")]
+
+mod build;
+mod demo;
+mod prerequisites;
+mod run;
+mod test;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Build, try and test Bedside", version)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the consult page and both processes
+    Build(build::Build),
+    /// Build everything, start both processes on loopback and print a patient's and a
+    /// clinician's link
+    Demo(demo::Demo),
+    /// Install what the tests need, then run every test
+    Test(test::Test),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        Task::Build(task) => task.run().map(drop),
+        Task::Demo(task) => task.run(),
+        Task::Test(task) => task.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

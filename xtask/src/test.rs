@@ -1,0 +1,212 @@
+//! `cargo xtask test`.
+
+use crate::{
+    build::{consult_page, npm_install, program},
+    prerequisites,
+    run::{answers, command, output, root, run},
+};
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use std::{fs, path::Path, path::PathBuf, time::Instant};
+
+#[derive(Args)]
+pub(crate) struct Test {
+    /// Run only this part; may be given several times
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
+    /// Run only the real-client scenarios whose file name contains this
+    #[arg(long)]
+    scenario: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Formatting and lints
+    Lint,
+    /// Unit tests, the simulator, and real processes
+    Rust,
+    /// The consult page's own tests
+    Page,
+    /// Chromium, Firefox and LiveKit's SDKs against the real processes
+    Clients,
+}
+
+impl Test {
+    pub(crate) fn run(&self) -> Result<()> {
+        prerequisites::check_for_building()?;
+        let parts = [
+            (Part::Lint, lint as fn(&Self) -> Result<()>),
+            (Part::Rust, rust),
+            (Part::Page, page),
+            (Part::Clients, clients),
+        ];
+        let chosen = |part| self.only.is_empty() || self.only.contains(&part);
+        if chosen(Part::Page) || chosen(Part::Clients) {
+            system_packages()?;
+        }
+        // First, since the server embeds it.
+        consult_page()?;
+        for (part, test) in parts {
+            if chosen(part) {
+                let name = part
+                    .to_possible_value()
+                    .map_or_else(String::new, |value| value.get_name().to_owned());
+                #[expect(clippy::disallowed_methods, reason = "tells how long each part takes")]
+                let start = Instant::now();
+                eprintln!("== {name}");
+                test(self)?;
+                eprintln!(
+                    "== {name}: passed in {:.0} s",
+                    start.elapsed().as_secs_f64()
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn lint(_: &Test) -> Result<()> {
+    run(&mut command("cargo", &["fmt", "--all", "--check"]))?;
+    let arguments = [
+        "clippy",
+        "--locked",
+        "--quiet",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    run(&mut command("cargo", &arguments))
+}
+
+fn rust(_: &Test) -> Result<()> {
+    let processes = [
+        "build",
+        "--locked",
+        "-p",
+        "bedside-cli",
+        "-p",
+        "bedside-dataplane",
+    ];
+    run(&mut command("cargo", &processes))?;
+    run(&mut command("cargo", &["test", "--locked", "--workspace"]))
+}
+
+fn page(_: &Test) -> Result<()> {
+    let web = root().join("controlplane/web");
+    run(command("npm", &["run", "--silent", "check"]).current_dir(&web))?;
+    run(command("npm", &["test", "--silent"]).current_dir(&web))
+}
+
+/// Runs `tests/clients/*.test.mjs` in a network namespace of its own: loopback and one pair of
+/// virtual interfaces, because LiveKit's native SDKs do not use loopback addresses.
+fn clients(test: &Test) -> Result<()> {
+    let programs = crate::build::Build { dev: true }.run()?;
+    let folder = root().join("tests/clients");
+    npm_install(&folder)?;
+    let python = python_environment(&folder, &programs)?;
+    let mut scenarios: Vec<PathBuf> = fs::read_dir(&folder)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
+        .filter(|path| {
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            test.scenario
+                .as_ref()
+                .is_none_or(|wanted| name.contains(wanted))
+        })
+        .collect();
+    scenarios.sort();
+    if scenarios.is_empty() {
+        bail!("no scenario in tests/clients has that name");
+    }
+    let script = "ip link set lo up && ip link add bedside0 type veth peer name bedside1 && \
+                  ip address add 10.77.0.1/24 dev bedside0 && ip link set bedside0 up && \
+                  ip link set bedside1 up && ip route add default dev bedside0 && exec \"$@\"";
+    let user: &[&str] = if is_root() {
+        &[]
+    } else {
+        &["--user", "--map-root-user"]
+    };
+    run(command("unshare", user)
+        .args(["--net", "--", "sh", "-c", script, "sh"])
+        // One at a time: two browsers and a server already fill two cores.
+        .args([
+            "node",
+            "--test",
+            "--test-concurrency=1",
+            "--test-reporter=spec",
+        ])
+        .args(scenarios)
+        .env("BEDSIDE_SLOW_TESTS", "1")
+        .env("BEDSIDE", program(&programs, "bedside"))
+        .env("BEDSIDE_DATAPLANE", program(&programs, "bedside-dataplane"))
+        .env("BEDSIDE_TEST_PYTHON", python))
+}
+
+/// A virtual environment with LiveKit's Python SDK; returns its interpreter.
+fn python_environment(folder: &Path, programs: &Path) -> Result<PathBuf> {
+    let environment = programs.with_file_name("python-clients");
+    let python = environment.join("bin/python");
+    let wanted = fs::read_to_string(folder.join("requirements.txt"))?;
+    let installed = environment.join("requirements.txt");
+    if fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+        return Ok(python);
+    }
+    let path = environment.to_string_lossy();
+    run(&mut command("python3", &["-m", "venv", "--clear", &path]))
+        .context("python3 -m venv failed: apt-get install python3-venv")?;
+    let requirements = folder.join("requirements.txt");
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-r",
+    ];
+    run(command(&python.to_string_lossy(), &pip).arg(&requirements))?;
+    fs::write(&installed, wanted)?;
+    Ok(python)
+}
+
+/// Programs of the tests and the Debian packages that bring them.
+const SYSTEM_PACKAGES: [(&str, &str, &str); 5] = [
+    ("chromium", "--version", "chromium"),
+    ("firefox-esr", "--version", "firefox-esr"),
+    ("ip", "-V", "iproute2"),
+    ("unshare", "--version", "util-linux"),
+    ("python3", "--version", "python3-venv"),
+];
+
+/// Installs missing system packages where this is root on Debian; otherwise says which.
+fn system_packages() -> Result<()> {
+    let missing: Vec<&str> = SYSTEM_PACKAGES
+        .iter()
+        .filter(|(program, argument, _)| !answers(program, argument))
+        .map(|&(_, _, package)| package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages = missing.join(" ");
+    if !is_root() || !Path::new("/etc/debian_version").exists() {
+        bail!("the tests need programs that are not here: sudo apt-get install {packages}");
+    }
+    eprintln!("installing {packages}");
+    run(&mut command("apt-get", &["update", "-qq"]))?;
+    run(command(
+        "apt-get",
+        &["install", "-y", "-qq", "--no-install-recommends"],
+    )
+    .args(missing)
+    .env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+fn is_root() -> bool {
+    output("id", &["-u"]).is_some_and(|id| id == "0")
+}
