@@ -1,6 +1,7 @@
 // Starts the real processes and the real clients, and reads the clients' own statistics.
 
 import { spawn, execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -115,10 +116,10 @@ export async function startProcesses() {
   const config = join(folder, 'bedside.toml');
   const socket = join(folder, 'dataplane.sock');
   const secretFile = join(folder, 'secret');
-  await writeFile(secretFile, 'a-secret-of-this-test-run-only-0123456789', { mode: 0o600 });
-  await writeFile(join(folder, 'keys.toml'), '"testkey" = "a-secret-of-this-test-run-only-0123456789"\n', {
-    mode: 0o600,
-  });
+  const secret = randomBytes(32).toString('hex');
+  const private_ = { mode: 0o600 };
+  await writeFile(secretFile, secret, private_);
+  await writeFile(join(folder, 'api-keys'), `testkey: ${secret}\n`, private_);
   await writeFile(config, processesConfig({ folder, port, socket }));
   const server = new Server(
     {
@@ -145,17 +146,16 @@ export async function startProcesses() {
 }
 
 function processesConfig({ folder, port, socket }) {
-  return `listen = "127.0.0.1:${port}"
-data_dir = "${folder}"
-api_keys_file = "${join(folder, 'keys.toml')}"
-admin_socket = "${join(folder, 'admin.sock')}"
+  return `listen = ["127.0.0.1:${port}"]
+data_directory = "${folder}"
+dataplane_socket = "${socket}"
 
 [tls]
 development = true
 
-[dataplane]
-socket = "${socket}"
-addresses = ["127.0.0.1", "10.77.0.1"]
+[media]
+listen = ["127.0.0.1", "10.77.0.1"]
+pin = false
 `;
 }
 
