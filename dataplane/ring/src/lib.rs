@@ -1,1 +1,61 @@
-//! Placeholder.
+//! UDP over io_uring for one thread: a ring with its sockets and its packet memory.
+//!
+//! One [`Ring`] serves one worker. [`Ring::wait`] sends what was written, waits, and says what it
+//! brought; [`Ring::split`] then gives the received datagrams, to be decrypted where they lie, and
+//! the place to write packets to. Receiving is multishot `recvmsg` into provided buffers with
+//! UDP_GRO; sending is `sendmsg` with UDP_SEGMENT, many packets to one receiver in one message and
+//! many messages in one submission.
+//!
+//! This crate knows nothing of RTP, and is the only one with `unsafe`.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), bedside_ring::RingError> {
+//! let config = bedside_ring::Config::new(vec!["127.0.0.1:0".parse().expect("an address")]);
+//! let mut ring = bedside_ring::Ring::new(&config)?;
+//! loop {
+//!     ring.wait(None)?;
+//!     let (batch, mut outgoing) = ring.split();
+//!     for datagram in batch {
+//!         let length = datagram.payload.len();
+//!         if let Some(room) = outgoing.reserve(datagram.local, datagram.source, length) {
+//!             room.copy_from_slice(datagram.payload);
+//!             outgoing.commit(length);
+//!         }
+//!     }
+//! }
+//! # }
+//! ```
+#![expect(
+    unsafe_code,
+    reason = "the kernel is given addresses, and gives some back"
+)]
+
+mod address;
+mod batch;
+mod datagram;
+mod error;
+mod flight;
+mod host;
+pub mod limits;
+mod memory;
+mod message;
+mod outgoing;
+mod probe;
+mod provided;
+mod ring;
+mod slabs;
+mod socket;
+mod statistics;
+mod token;
+mod waker;
+mod zero_copy;
+
+pub use batch::{Batch, Datagram};
+pub use error::{Blame, RingError};
+pub use host::Obstacle;
+pub use outgoing::Outgoing;
+pub use probe::{Check, Outcome, Report, probe};
+pub use ring::{Config, Ring, Wakeup};
+pub use socket::SocketBuffers;
+pub use statistics::{ReceiveDrops, SendDrops, Statistics};
+pub use waker::Waker;
