@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use io_uring::types::{CancelBuilder, Fixed, SubmitArgs, Timespec};
-use io_uring::{IoUring, opcode};
+use io_uring::{EnterFlags, IoUring, opcode};
 
 use crate::batch::{Batch, Train};
 use crate::datagram::{self, CONTROL_BYTES, NAME_BYTES, Unusable};
@@ -260,8 +260,17 @@ impl Ring {
         // Sends complete during the submission (MSG_DONTWAIT); without counting them, each batch of
         // sends would end the wait at once.
         let want = self.sender.flight.messages_awaited() + 1;
+        let queued = self.sender.uring.submission().len();
         let submitter = self.sender.uring.submitter();
         let result = match timeout {
+            // A wait with a time-out of zero still goes to sleep and programs a timer: measured
+            // 18 us of CPU in a virtual machine, against 0.3 us for not waiting (2026-11).
+            Some(Duration::ZERO) => {
+                let queued = u32::try_from(queued).expect("at most MESSAGES_MAX");
+                // SAFETY: `queued` entries are in the queue, each valid as `push` demands, and
+                // there is no argument.
+                unsafe { submitter.enter::<()>(queued, 0, EnterFlags::GETEVENTS.bits(), None) }
+            }
             Some(timeout) => {
                 let time = Timespec::from(timeout);
                 submitter.submit_with_args(want, &SubmitArgs::new().timespec(&time))
