@@ -73,7 +73,7 @@ export class Consult {
 
   /** Warms the connection up while the person is still choosing devices. */
   prepare(): void {
-    void this.room.prepareConnection(`wss://${location.host}`);
+    void this.room.prepareConnection(location.origin);
   }
 
   /**

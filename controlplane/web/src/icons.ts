@@ -18,7 +18,6 @@ export type IconName =
   | 'check'
   | 'bars_strong'
   | 'bars_weak'
-  | 'bars_none'
   | 'record';
 
 /** Makes an icon. It is hidden from assistive technology: words beside it say the same. */
@@ -72,6 +71,5 @@ const PATHS: Record<IconName, readonly string[]> = {
   check: ['M5 12.5 10 17.5 19 7'],
   bars_strong: ['M5 19v-4', 'M10 19v-7', 'M15 19V9', 'M20 19V5'],
   bars_weak: ['M5 19v-4', 'M10 19v-7', '~M15 19V9', '~M20 19V5'],
-  bars_none: ['~M5 19v-4', '~M10 19v-7', '~M15 19V9', '~M20 19V5', 'M5 5l5 5', 'M10 5 5 10'],
   record: ['M4 12a8 8 0 1 0 16 0a8 8 0 1 0-16 0', 'M9 12a3 3 0 1 0 6 0a3 3 0 1 0-6 0'],
 };

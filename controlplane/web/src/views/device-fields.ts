@@ -37,10 +37,8 @@ export class DeviceFields {
       'div',
       { class: 'device-fields' },
       camera.element,
-      microphone.element,
-      h('div', { class: 'field' }, meter, this.#status),
-      canChooseSpeaker() && speaker.element,
-      this.#speakerTest(),
+      h('div', { class: 'device' }, microphone.element, meter, this.#status),
+      h('div', { class: 'device' }, canChooseSpeaker() && speaker.element, this.#speakerTest()),
     );
     this.#meter = new LevelMeter((level) => this.#showLevel(level));
   }

@@ -139,16 +139,12 @@ export class PrejoinView {
         ),
         this.#notices,
       ),
+      form,
       h(
-        'div',
-        { class: 'prejoin-side' },
-        form,
-        h(
-          'section',
-          { class: 'card' },
-          h('h2', {}, text.prejoin.devices),
-          this.#fields.element,
-        ),
+        'section',
+        { class: 'card prejoin-devices' },
+        h('h2', {}, text.prejoin.devices),
+        this.#fields.element,
       ),
     );
   }
@@ -206,7 +202,7 @@ export class PrejoinView {
   #toggle(kind: DeviceKind, testId: string): HTMLButtonElement {
     const button = h('button', { type: 'button', class: 'round', 'data-testid': testId });
     onClick(button, () => {
-      const on = kind === 'camera' ? this.#media.choice.cameraOn : this.#media.choice.microphoneOn;
+      const on = this.#isOn(kind);
       if (this.#phase === 'asked') void this.#media.setOn(kind, !on);
       else this.#media.want(kind, !on);
       this.update();
@@ -214,12 +210,17 @@ export class PrejoinView {
     return button;
   }
 
+  /** Whether a device is wanted and has not failed; a press on one that failed tries it again. */
+  #isOn(kind: DeviceKind): boolean {
+    const { cameraOn, microphoneOn } = this.#media.choice;
+    return (kind === 'camera' ? cameraOn : microphoneOn) && !this.#media.problems.has(kind);
+  }
+
   #showToggle(kind: DeviceKind): void {
     const button = this.#toggles.get(kind)!;
-    const camera = kind === 'camera';
-    const on = camera ? this.#media.choice.cameraOn : this.#media.choice.microphoneOn;
-    const off = camera ? text.call.cameraOffLabel : text.call.muteLabel;
-    setAttribute(button, 'aria-label', on ? off : camera ? text.call.cameraOnLabel : text.call.unmuteLabel);
+    const on = this.#isOn(kind);
+    const labels = kind === 'camera' ? CAMERA_LABELS : MICROPHONE_LABELS;
+    setAttribute(button, 'aria-label', on ? labels.on : labels.off);
     button.classList.toggle('off', !on);
     setIcon(button, on ? kind : `${kind}_off`);
   }
@@ -271,3 +272,6 @@ export class PrejoinView {
     return false;
   }
 }
+
+const CAMERA_LABELS = { on: text.call.cameraOffLabel, off: text.call.cameraOnLabel };
+const MICROPHONE_LABELS = { on: text.call.muteLabel, off: text.call.unmuteLabel };

@@ -146,6 +146,6 @@ const QUALITY_ICONS: Record<ConnectionQuality, IconName> = {
   [ConnectionQuality.Excellent]: 'bars_strong',
   [ConnectionQuality.Good]: 'bars_strong',
   [ConnectionQuality.Poor]: 'bars_weak',
-  [ConnectionQuality.Lost]: 'bars_none',
-  [ConnectionQuality.Unknown]: 'bars_none',
+  [ConnectionQuality.Lost]: 'alert',
+  [ConnectionQuality.Unknown]: 'bars_weak',
 };
