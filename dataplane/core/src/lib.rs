@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod forwarder;
+pub mod rtp;
 
 mod clock;
 mod core;
@@ -27,4 +28,4 @@ pub use clock::Clock;
 pub use core::{Core, CoreConfig, CoreStatistics};
 pub use error::Error;
 pub use sink::{Datagram, PacketSink, Path};
-pub use transport::Certificate;
+pub use transport::{Certificate, TransportStatistics};

@@ -1,0 +1,20 @@
+//! RTP as it stands on the wire: headers, header extensions, payload descriptors.
+//!
+//! Everything here reads or writes bytes that it is given. Parsers answer `None` for what is not
+//! well formed, never panic, and never allocate.
+
+mod extensions;
+mod header;
+mod key_frame;
+mod red;
+mod sequence;
+mod vp8;
+
+pub use extensions::{
+    AudioLevel, Elements, ExtensionBlock, PassedExtension, ReceivedExtensions, elements,
+};
+pub use header::{FixedHeader, HEADER_BYTES_MIN, Header, PADDING_FLAG, write_header};
+pub use key_frame::{KeyFrame, find_key_frame};
+pub use red::{Red, rewrite_red_payload_types};
+pub use sequence::{SequenceNumber, Timestamp};
+pub use vp8::{PictureId, Vp8Descriptor};
