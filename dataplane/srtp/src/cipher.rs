@@ -133,9 +133,5 @@ impl Position {
 /// The E flag in the first byte of the SRTCP index word.
 pub(crate) const ENCRYPTED_FLAG: u8 = 0x80;
 
-/// The part of an RTCP compound that stays in the clear: the first packet's header and the
-/// sender's SSRC (RFC 3711 §3.4).
-pub(crate) const RTCP_HEADER_BYTES: usize = 8;
-
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@
 
 mod cipher;
 mod error;
+mod header;
 mod index;
 mod key;
 pub mod limits;

@@ -4,9 +4,9 @@ mod sources;
 
 use sources::Sources;
 
-use crate::cipher::{Cipher, ENCRYPTED_FLAG, Position, RTCP_HEADER_BYTES};
+use crate::cipher::{Cipher, ENCRYPTED_FLAG, Position};
+use crate::header::{self, RTCP_HEADER_BYTES};
 use crate::key::Packets;
-use crate::sealer::rtcp_sender;
 use crate::{Error, MasterKey, Profile, index};
 
 /// Opens what one transport sends to us.
@@ -42,9 +42,10 @@ impl Opener {
     /// `ssrc` and `sequence` what stands in it. The plaintext keeps its padding.
     ///
     /// # Errors
-    /// All of them the peer's or the network's: [`Error::Truncated`], [`Error::Replayed`],
-    /// [`Error::TooOld`], [`Error::TooManySources`] and [`Error::KeyExhausted`] without looking
-    /// at the payload, else [`Error::NotAuthentic`]. The packet is then good for nothing.
+    /// [`Error::HeaderMismatch`] if the header says otherwise than the arguments. All others are
+    /// the peer's or the network's: [`Error::Truncated`], [`Error::Replayed`], [`Error::TooOld`],
+    /// [`Error::TooManySources`] and [`Error::KeyExhausted`] without looking at the payload, else
+    /// [`Error::NotAuthentic`]. The packet is then good for nothing.
     pub fn open_rtp(
         &mut self,
         packet: &mut [u8],
@@ -59,6 +60,9 @@ impl Opener {
             .ok_or(Error::Truncated)?;
         if header_bytes > plain_bytes {
             return Err(Error::Truncated);
+        }
+        if !header::is_rtp_of(&packet[..header_bytes], ssrc, sequence) {
+            return Err(Error::HeaderMismatch);
         }
         let source = self.sources.find(ssrc)?;
         let index = index::estimate(self.sources.rtp_highest(source), sequence)?;
@@ -92,7 +96,7 @@ impl Opener {
         let index = [flag_and_index & !ENCRYPTED_FLAG, second, third, fourth];
         let index = u64::from(u32::from_be_bytes(index));
 
-        let ssrc = rtcp_sender(packet);
+        let ssrc = header::rtcp_sender(packet);
         let source = self.sources.find(ssrc)?;
         self.sources.check_rtcp(source, index)?;
         self.rtcp.open_rtcp(packet, Position { ssrc, index })?;

@@ -4,7 +4,8 @@ mod nonce_watch;
 
 use nonce_watch::NonceWatch;
 
-use crate::cipher::{Cipher, Position, RTCP_HEADER_BYTES};
+use crate::cipher::{Cipher, Position};
+use crate::header::{self, RTCP_HEADER_BYTES};
 use crate::key::Packets;
 use crate::limits::{PADDING_BYTES_MAX, RTCP_INDEX_END, RTP_INDEX_END};
 use crate::{Error, MasterKey, Profile};
@@ -86,21 +87,25 @@ impl Sealer {
         .try_fold(header_bytes, usize::checked_add)
         .ok_or(Error::NoRoom)?;
         let packet = packet.get_mut(..total_bytes).ok_or(Error::NoRoom)?;
-        check_header(&packet[..header_bytes], ssrc, index, padding_bytes > 0)?;
+        let header = &packet[..header_bytes];
+        if !header::is_rtp_of(header, ssrc, sequence_of(index))
+            || padding_bytes > 0 && !header::announces_padding(header)
+        {
+            return Err(Error::HeaderMismatch);
+        }
         self.watch.claim(ssrc, index)?;
 
-        let mut padding = [0; PADDING_BYTES_MAX];
-        let padding = &mut padding[..padding_bytes];
-        if let Some(count) = padding.last_mut() {
-            *count = padding_count;
+        let position = Position { ssrc, index };
+        if padding_bytes == 0 {
+            self.rtp
+                .seal_rtp(packet, header_bytes, payload, &[], position)?;
+        } else {
+            let mut padding = [0; PADDING_BYTES_MAX];
+            padding[padding_bytes - 1] = padding_count;
+            let padding = &padding[..padding_bytes];
+            self.rtp
+                .seal_rtp(packet, header_bytes, payload, padding, position)?;
         }
-        self.rtp.seal_rtp(
-            packet,
-            header_bytes,
-            payload,
-            padding,
-            Position { ssrc, index },
-        )?;
         Ok(total_bytes)
     }
 
@@ -126,7 +131,7 @@ impl Sealer {
         // Spent before it is used: no way out of this function can leave it to be used again.
         self.rtcp_index_next = index + 1;
         let position = Position {
-            ssrc: rtcp_sender(packet),
+            ssrc: header::rtcp_sender(packet),
             index: u64::from(index),
         };
         self.rtcp.seal_rtcp(packet, position)?;
@@ -134,42 +139,11 @@ impl Sealer {
     }
 }
 
-/// The header carries the SSRC and the sequence number that the nonce is made of; if they differ,
-/// the receiver cannot open the packet, and the caller's numbering is not what it believes.
-fn check_header(header: &[u8], ssrc: u32, index: u64, padded: bool) -> Result<(), Error> {
-    let [
-        first,
-        _,
-        sequence_high,
-        sequence_low,
-        _,
-        _,
-        _,
-        _,
-        source @ ..,
-    ] = header
-    else {
-        return Err(Error::HeaderMismatch);
-    };
-    let sequence_fits = index.to_be_bytes()[6..] == [*sequence_high, *sequence_low];
-    let ssrc_fits = source.starts_with(&ssrc.to_be_bytes());
-    let padding_announced = first & PADDING_FLAG != 0;
-    if sequence_fits && ssrc_fits && (padding_announced || !padded) {
-        Ok(())
-    } else {
-        Err(Error::HeaderMismatch)
-    }
+/// The sequence number that an index ends in.
+fn sequence_of(index: u64) -> u16 {
+    let [.., high, low] = index.to_be_bytes();
+    u16::from_be_bytes([high, low])
 }
-
-/// The SSRC of a compound's first packet.
-pub(crate) fn rtcp_sender(packet: &[u8]) -> u32 {
-    let mut ssrc = [0; 4];
-    ssrc.copy_from_slice(&packet[4..RTCP_HEADER_BYTES]);
-    u32::from_be_bytes(ssrc)
-}
-
-/// The P bit in the first byte of an RTP header (RFC 3550 §5.1).
-const PADDING_FLAG: u8 = 0x20;
 
 #[cfg(test)]
 mod tests;

@@ -6,8 +6,9 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::iv::FixedLength;
 use zeroize::ZeroizeOnDrop;
 
-use super::{Position, RTCP_HEADER_BYTES};
+use super::Position;
 use crate::Error;
+use crate::header::RTCP_HEADER_BYTES;
 use crate::key::SessionKey;
 
 #[derive(ZeroizeOnDrop)]

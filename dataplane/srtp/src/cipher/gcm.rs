@@ -2,8 +2,9 @@
 
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
-use super::{Position, RTCP_HEADER_BYTES};
+use super::Position;
 use crate::Error;
+use crate::header::RTCP_HEADER_BYTES;
 use crate::key::SessionKey;
 
 pub(crate) struct Gcm {
