@@ -15,7 +15,12 @@ export class ChatPanel {
   readonly element: HTMLElement;
   readonly #log: ChatLog;
   readonly #actions: ChatActions;
-  readonly #list = h('ol', { class: 'chat-list', role: 'log', 'aria-label': text.chat.label, tabindex: 0 });
+  readonly #list = h('ol', { class: 'chat-list' });
+  readonly #scroll = h(
+    'div',
+    { class: 'chat-scroll', role: 'log', 'aria-label': text.chat.label, tabindex: 0 },
+    this.#list,
+  );
   readonly #empty = h('p', { class: 'chat-empty' }, text.chat.empty);
   readonly #error = h('p', { class: 'field-error', role: 'alert' });
   readonly #input = h('textarea', {
@@ -58,7 +63,7 @@ export class ChatPanel {
       { class: 'chat', 'aria-label': text.chat.title, hidden: true },
       h('header', { class: 'chat-head' }, h('h2', {}, text.chat.title), close),
       this.#empty,
-      this.#list,
+      this.#scroll,
       this.#error,
       form,
     );
@@ -85,7 +90,7 @@ export class ChatPanel {
       this.#drawn.set(message, line);
       this.#list.append(line);
     }
-    this.#list.scrollTop = this.#list.scrollHeight;
+    this.#scroll.scrollTop = this.#scroll.scrollHeight;
   }
 
   async #send(): Promise<void> {

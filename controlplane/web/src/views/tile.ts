@@ -42,7 +42,7 @@ export class Tile {
     this.#video.muted = true;
     this.#video.addEventListener('resize', () => this.fit());
     this.element = h(
-      'article',
+      'div',
       {
         class: `tile ${kind}`,
         role: 'group',
