@@ -1,9 +1,15 @@
 //! One worker's state: commands and datagrams in, packets and events out.
 
 use crate::demultiplex::{Class, classify};
+use crate::forwarder::{Forwarder, MediaDatagram};
+use crate::transport::{Notice, TransportStatistics, Transports};
 use crate::{Certificate, Clock, Datagram, PacketSink};
+use bedside_protocol::limits::DATA_MESSAGE_BYTES_MAX;
 use bedside_protocol::{Command, CommandFrame, Event, Generation, Policy, RoomId, WorkerId};
-use std::collections::{BTreeMap, VecDeque};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{RngCore, SeedableRng};
+use std::collections::VecDeque;
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -12,7 +18,8 @@ use std::time::Instant;
 pub struct CoreConfig {
     /// Which worker this is; a room that names another one is refused.
     pub worker: WorkerId,
-    /// Where it receives: the host candidates of its transports. Never empty.
+    /// Where it receives: the host candidates that clients are given. Connectivity checks to any
+    /// other address are dropped, so these are what [`Path::local`](crate::Path) says.
     pub addresses: Vec<SocketAddr>,
     /// What transports must fulfil.
     pub policy: Policy,
@@ -28,12 +35,16 @@ pub struct CoreConfig {
 ///
 /// Call one `handle_*` method, then drain [`poll_event`](Self::poll_event), then wait for
 /// datagrams until [`poll_timeout`](Self::poll_timeout).
-#[derive(Debug)]
 pub struct Core {
-    config: CoreConfig,
+    worker: WorkerId,
+    /// The newest control plane that has spoken.
     newest: Generation,
-    rooms: BTreeMap<RoomId, Generation>,
+    transports: Transports,
+    forwarder: Forwarder,
+    /// Refusals, which are neither half's.
     events: VecDeque<(RoomId, Event)>,
+    /// Empty between batches; kept for its memory.
+    media: Vec<MediaDatagram<'static>>,
     statistics: CoreStatistics,
 }
 
@@ -52,21 +63,30 @@ pub struct CoreStatistics {
     pub dropped_turn_channel: u64,
     /// Dropped: of no known protocol, or too short for one.
     pub dropped_unknown: u64,
-    /// Dropped: from a path that no connectivity check has opened.
-    pub dropped_unknown_path: u64,
     /// Commands ignored: from a control plane that has been replaced.
     pub stale_commands: u64,
+    /// What the transports did and dropped.
+    pub transport: TransportStatistics,
 }
 
 impl Core {
     /// An empty worker.
     #[must_use]
     pub fn new(config: CoreConfig) -> Self {
+        let mut random = ChaCha8Rng::from_seed(config.seed);
+        random.set_stream(TRANSPORT_STREAM);
         Self {
-            config,
+            worker: config.worker,
             newest: Generation(0),
-            rooms: BTreeMap::new(),
+            transports: Transports::new(
+                config.addresses,
+                config.policy,
+                config.certificate,
+                random.next_u64(),
+            ),
+            forwarder: Forwarder::new(config.seed, config.clock),
             events: VecDeque::new(),
+            media: Vec::new(),
             statistics: CoreStatistics::default(),
         }
     }
@@ -74,48 +94,97 @@ impl Core {
     /// Carries out one command. Answers come as events.
     pub fn handle_command(
         &mut self,
-        _now: Instant,
+        now: Instant,
         frame: CommandFrame,
-        _sink: &mut impl PacketSink,
+        sink: &mut impl PacketSink,
     ) {
-        if frame.generation < self.newest {
+        let CommandFrame {
+            generation,
+            room,
+            command,
+        } = frame;
+        if generation < self.newest {
             self.statistics.stale_commands += 1;
             return;
         }
-        self.newest = frame.generation;
-        match frame.command {
-            Command::EnsureRoom(room) if room.worker != self.config.worker => {
-                self.events.push_back((
-                    frame.room,
-                    Event::Refused {
-                        command: "ensure_room".to_owned(),
-                        reason: "the room belongs to another worker".to_owned(),
-                    },
-                ));
+        self.newest = generation;
+
+        let done = match &command {
+            Command::EnsureRoom(wanted) if wanted.worker != self.worker => {
+                Err("the room belongs to another worker")
             }
             Command::EnsureRoom(_) => {
-                self.rooms.insert(frame.room, frame.generation);
+                self.transports.ensure_room(generation, room);
+                Ok(())
             }
             Command::RemoveRoom => {
-                self.rooms.remove(&frame.room);
+                self.transports.remove_room(now, room, sink);
+                Ok(())
             }
-            _ => {}
+            Command::EnsurePeer(peer) => self
+                .transports
+                .ensure_peer(now, generation, room, peer, sink),
+            Command::RemovePeer { peer } => {
+                self.transports.remove_peer(now, room, *peer, sink);
+                Ok(())
+            }
+            Command::Reconcile => {
+                self.transports.reconcile(now, generation, room, sink);
+                Ok(())
+            }
+            Command::SendData(message) if message.payload.len() > DATA_MESSAGE_BYTES_MAX => {
+                Err("the message is too long")
+            }
+            Command::SendData(message) => {
+                self.transports.send_data(now, room, message, sink);
+                Ok(())
+            }
+            Command::EnsureTrack(_)
+            | Command::RemoveTrack { .. }
+            | Command::EnsureSubscription(_)
+            | Command::RemoveSubscription { .. }
+            | Command::RequestKeyFrame { .. } => Ok(()),
+        };
+        self.tell_forwarder(now);
+        match done {
+            Ok(()) => self
+                .forwarder
+                .handle_command(now, generation, room, &command),
+            Err(reason) => self.events.push_back((
+                room,
+                Event::Refused {
+                    command: name(&command).to_owned(),
+                    reason: reason.to_owned(),
+                },
+            )),
         }
     }
 
     /// Takes what one wake-up brought. Media is decrypted in place.
     pub fn handle_batch(
         &mut self,
-        _now: Instant,
+        now: Instant,
         batch: &mut [Datagram<'_>],
-        _sink: &mut impl PacketSink,
+        sink: &mut impl PacketSink,
     ) {
+        let mut media = reuse(std::mem::take(&mut self.media));
         for datagram in batch {
+            let path = datagram.path;
             match classify(datagram.payload) {
-                Class::Stun => self.statistics.received_stun += 1,
-                Class::Dtls => self.statistics.received_dtls += 1,
                 Class::Rtp => self.statistics.received_rtp += 1,
                 Class::Rtcp => self.statistics.received_rtcp += 1,
+                Class::Stun => {
+                    self.statistics.received_stun += 1;
+                    self.transports
+                        .stun_received(now, path, datagram.payload, sink);
+                    continue;
+                }
+                Class::Dtls => {
+                    self.statistics.received_dtls += 1;
+                    self.transports
+                        .dtls_received(now, &path, datagram.payload, sink);
+                    continue;
+                }
                 Class::TurnChannel => {
                     self.statistics.dropped_turn_channel += 1;
                     continue;
@@ -125,38 +194,112 @@ impl Core {
                     continue;
                 }
             }
-            self.statistics.dropped_unknown_path += 1;
+            if let Some(peer) = self.transports.media_sender(now, &path) {
+                media.push(MediaDatagram {
+                    peer,
+                    payload: &mut *datagram.payload,
+                });
+            }
         }
+        self.tell_forwarder(now);
+        if !media.is_empty() {
+            self.forwarder.handle_batch(now, &mut media, sink);
+        }
+        self.media = reuse(media);
     }
 
     /// Does what is due at `now`. Harmless when nothing is.
-    pub fn handle_timeout(&mut self, _now: Instant, _sink: &mut impl PacketSink) {}
+    pub fn handle_timeout(&mut self, now: Instant, sink: &mut impl PacketSink) {
+        self.transports.handle_timeout(now, sink);
+        self.tell_forwarder(now);
+        self.forwarder.handle_timeout(now, sink);
+    }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due next; `None` while there is nothing
     /// to wait for.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        let transports = self.transports.poll_timeout();
+        let forwarder = self.forwarder.poll_timeout();
+        transports.into_iter().chain(forwarder).min()
     }
 
     /// What happened since the last call, oldest first. Drain it after each `handle_*`.
     pub fn poll_event(&mut self) -> Option<(RoomId, Event)> {
-        self.events.pop_front()
+        self.events
+            .pop_front()
+            .or_else(|| self.transports.poll_event())
+            .or_else(|| self.forwarder.poll_event())
     }
 
     /// Closes every transport: the clients are told by DTLS `close_notify`.
-    pub fn shutdown(&mut self, _now: Instant, _sink: &mut impl PacketSink) {
-        self.rooms.clear();
+    pub fn shutdown(&mut self, now: Instant, sink: &mut impl PacketSink) {
+        self.transports.shutdown(now, sink);
+        self.tell_forwarder(now);
     }
 
     /// The rooms that it holds.
     pub fn rooms(&self) -> impl Iterator<Item = RoomId> {
-        self.rooms.keys().copied()
+        self.transports.rooms()
     }
 
     /// Counters since the start.
     #[must_use]
     pub fn statistics(&self) -> CoreStatistics {
-        self.statistics
+        CoreStatistics {
+            transport: self.transports.statistics(),
+            ..self.statistics
+        }
+    }
+
+    /// Hands on what the transports decided, before any media that follows from it.
+    fn tell_forwarder(&mut self, now: Instant) {
+        while let Some(notice) = self.transports.poll_notice() {
+            match notice {
+                Notice::Connected { peer, keys, path } => {
+                    self.forwarder.peer_connected(now, peer, keys, path);
+                }
+                Notice::Path { peer, path } => self.forwarder.peer_path(now, peer, path),
+                Notice::Disconnected { peer } => self.forwarder.peer_disconnected(now, peer),
+            }
+        }
     }
 }
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("worker", &self.worker)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The memory of `used` for other borrows: collecting a vector's own iterator keeps its
+/// allocation, and there is nothing in it to convert.
+fn reuse<'to>(mut used: Vec<MediaDatagram<'_>>) -> Vec<MediaDatagram<'to>> {
+    used.clear();
+    used.into_iter().map_while(|_| None).collect()
+}
+
+/// A command's `type`.
+fn name(command: &Command) -> &'static str {
+    match command {
+        Command::EnsureRoom(_) => "ensure_room",
+        Command::RemoveRoom => "remove_room",
+        Command::EnsurePeer(_) => "ensure_peer",
+        Command::RemovePeer { .. } => "remove_peer",
+        Command::EnsureTrack(_) => "ensure_track",
+        Command::RemoveTrack { .. } => "remove_track",
+        Command::EnsureSubscription(_) => "ensure_subscription",
+        Command::RemoveSubscription { .. } => "remove_subscription",
+        Command::RequestKeyFrame { .. } => "request_key_frame",
+        Command::SendData(_) => "send_data",
+        Command::Reconcile => "reconcile",
+    }
+}
+
+/// Which part of the seed's random stream the transports draw from.
+const TRANSPORT_STREAM: u64 = 1;
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod forwarder;
+pub mod rtcp;
 pub mod rtp;
 
 mod clock;

@@ -1,6 +1,602 @@
 //! ICE-lite, DTLS and SCTP, one str0m instance a peer.
+//!
+//! [`Transports`] holds a worker's transports and knows which datagram is whose. It decides who
+//! is authenticated; what it hands on is keys, paths and events. It never sees RTP.
 
 mod certificate;
+mod channels;
+mod client_hello;
 mod dtls;
+mod ice;
+pub(crate) mod limits;
+mod peer;
+mod rooms;
+mod timers;
 
 pub use certificate::Certificate;
+
+use crate::forwarder::MediaKeys;
+use crate::{PacketSink, Path};
+use bedside_protocol::{
+    CloseReason, DataMessage, Event, Generation, Peer as Wanted, PeerId, Policy, RoomId,
+};
+use foldhash::quality::FixedState;
+use ice::{ANSWER_BYTES_MAX, Check, Credentials, NotACheck};
+use limits::{CONSENT_EXPIRES_AFTER, DISCONNECTED_AFTER, PEERS_MAX};
+use peer::{Live, Peer, State};
+use rooms::Rooms;
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use str0m::config::CryptoProvider;
+use timers::Timers;
+
+/// All transports of a worker.
+pub(crate) struct Transports {
+    addresses: Vec<SocketAddr>,
+    policy: Policy,
+    certificate: Certificate,
+    provider: Arc<CryptoProvider>,
+    rooms: Rooms,
+    /// Transports by slot; a slot is used again once its transport is removed.
+    slots: Vec<Option<Peer>>,
+    free: Vec<usize>,
+    by_peer: HashMap<PeerId, usize, FixedState>,
+    /// Our user name fragments.
+    by_ufrag: HashMap<String, usize, FixedState>,
+    /// Paths with an authenticated check.
+    by_path: HashMap<Path, usize, FixedState>,
+    timers: Timers,
+    events: VecDeque<(RoomId, Event)>,
+    notices: VecDeque<Notice>,
+    counters: TransportStatistics,
+}
+
+/// What the forwarder has to know.
+pub(crate) enum Notice {
+    /// A peer is authenticated; its keys, once.
+    Connected {
+        peer: PeerId,
+        keys: MediaKeys,
+        path: Path,
+    },
+    /// A peer is sent to here from now on.
+    Path { peer: PeerId, path: Path },
+    /// A peer cannot be reached for now, or any more.
+    Disconnected { peer: PeerId },
+}
+
+/// Counters of the transports since the start. All count datagrams unless they say otherwise.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TransportStatistics {
+    /// Connectivity checks answered.
+    pub checks_answered: u64,
+    /// Dropped: STUN that is malformed.
+    pub stun_malformed: u64,
+    /// Dropped: STUN that is not a connectivity check.
+    pub stun_not_a_check: u64,
+    /// Dropped: checks to an address that is no candidate of ours (RFC 8445 §7.3).
+    pub stun_not_a_candidate: u64,
+    /// Dropped: checks for a user name fragment that is not ours.
+    pub stun_unknown_ufrag: u64,
+    /// Dropped: checks whose integrity or remote user name is wrong.
+    pub stun_unauthenticated: u64,
+    /// Dropped: checks on a path that another transport is using.
+    pub stun_path_taken: u64,
+    /// Dropped: DTLS or media from a path that no check has opened.
+    pub unknown_path: u64,
+    /// Dropped: media for a transport whose DTLS is not finished.
+    pub media_before_keys: u64,
+    /// DTLS datagrams that an established association rejected.
+    pub dtls_rejected: u64,
+    /// Transports connected.
+    pub connected: u64,
+    /// Transports closed, for any reason.
+    pub closed: u64,
+    /// Messages to clients dropped because the client does not take them fast enough.
+    pub data_dropped: u64,
+    /// Messages to clients without an open channel of that kind.
+    pub data_without_channel: u64,
+    /// Messages from clients dropped: too long, or on another channel.
+    pub data_ignored: u64,
+    /// Data channels ignored: with an unknown label, or doubled.
+    pub channels_ignored: u64,
+    /// Times that a transport did not settle in its turns. Always 0; more is a fault.
+    pub stalled: u64,
+}
+
+/// What one call works with besides the transport itself.
+struct Context<'a, S: PacketSink> {
+    now: Instant,
+    room: RoomId,
+    sink: &'a mut S,
+    events: &'a mut VecDeque<(RoomId, Event)>,
+    notices: &'a mut VecDeque<Notice>,
+    counters: &'a mut TransportStatistics,
+}
+
+impl<S: PacketSink> Context<'_, S> {
+    fn event(&mut self, event: Event) {
+        self.events.push_back((self.room, event));
+    }
+
+    fn send(&mut self, path: Path, datagram: &[u8]) {
+        if let Some(memory) = self.sink.reserve(path, datagram.len()) {
+            memory[..datagram.len()].copy_from_slice(datagram);
+            self.sink.commit(datagram.len());
+        }
+    }
+}
+
+impl Transports {
+    /// None yet. `hash_seed` is random: paths and user names come from outside.
+    pub(crate) fn new(
+        addresses: Vec<SocketAddr>,
+        policy: Policy,
+        certificate: Certificate,
+        hash_seed: u64,
+    ) -> Self {
+        let hasher = FixedState::with_seed(hash_seed);
+        Self {
+            addresses,
+            policy,
+            certificate,
+            provider: dtls::provider(policy),
+            rooms: Rooms::default(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_peer: HashMap::with_hasher(hasher.clone()),
+            by_ufrag: HashMap::with_hasher(hasher.clone()),
+            by_path: HashMap::with_hasher(hasher),
+            timers: Timers::default(),
+            events: VecDeque::new(),
+            notices: VecDeque::new(),
+            counters: TransportStatistics::default(),
+        }
+    }
+
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = RoomId> {
+        self.rooms.ids()
+    }
+
+    pub(crate) fn statistics(&self) -> TransportStatistics {
+        self.counters
+    }
+
+    pub(crate) fn poll_event(&mut self) -> Option<(RoomId, Event)> {
+        self.events.pop_front()
+    }
+
+    pub(crate) fn poll_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    pub(crate) fn ensure_room(&mut self, generation: Generation, room: RoomId) {
+        self.rooms.ensure(generation, room);
+    }
+
+    pub(crate) fn remove_room(&mut self, now: Instant, room: RoomId, sink: &mut impl PacketSink) {
+        for peer in self.rooms.remove(room) {
+            self.remove(now, peer, CloseReason::Removed, sink);
+        }
+    }
+
+    /// Makes a transport, restarts its ICE, or finds it as it should be.
+    ///
+    /// # Errors
+    /// Why it is refused, in words for the operator; nothing has changed then.
+    pub(crate) fn ensure_peer(
+        &mut self,
+        now: Instant,
+        generation: Generation,
+        room: RoomId,
+        wanted: &Wanted,
+        sink: &mut impl PacketSink,
+    ) -> Result<(), &'static str> {
+        let credentials = Credentials {
+            local: wanted.local.clone(),
+            remote: wanted.remote.clone(),
+        };
+        credentials.check()?;
+        let Some(&slot) = self.by_peer.get(&wanted.peer) else {
+            return self.make(now, generation, room, wanted, credentials);
+        };
+        if let Some(&other) = self.by_ufrag.get(&credentials.local.ufrag)
+            && other != slot
+        {
+            return Err("the local user name fragment is another peer's");
+        }
+        let Some(peer) = &mut self.slots[slot] else {
+            return Ok(());
+        };
+        if peer.room != room {
+            return Err("the peer is in another room");
+        }
+        if peer.remote_fingerprint_sha256 != wanted.remote_fingerprint_sha256 {
+            return Err("the remote fingerprint changed; that is a new peer");
+        }
+        let adopted = std::mem::replace(&mut peer.generation, generation) < generation;
+        match &mut peer.state {
+            State::Closed(reason) => {
+                let closed = Event::PeerClosed {
+                    peer: wanted.peer,
+                    reason: *reason,
+                };
+                self.events.push_back((room, closed));
+            }
+            State::Live(live) => {
+                if *live.agent.current() != credentials {
+                    let ufrag = credentials.local.ufrag.clone();
+                    let retired = live.agent.restart(credentials, now);
+                    self.by_ufrag.insert(ufrag, slot);
+                    self.retire(slot, retired);
+                }
+                if adopted {
+                    self.with(now, slot, sink, |live, peer, context| {
+                        live.announce(peer, context);
+                        Ok(())
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn make(
+        &mut self,
+        now: Instant,
+        generation: Generation,
+        room: RoomId,
+        wanted: &Wanted,
+        credentials: Credentials,
+    ) -> Result<(), &'static str> {
+        if self.by_ufrag.contains_key(&credentials.local.ufrag) {
+            return Err("the local user name fragment is another peer's");
+        }
+        if self.by_peer.len() >= PEERS_MAX {
+            return Err("the worker has as many peers as it can hold");
+        }
+        let ufrag = credentials.local.ufrag.clone();
+        let live = Live::new(
+            now,
+            wanted,
+            credentials,
+            self.policy,
+            &self.certificate,
+            Arc::clone(&self.provider),
+        )
+        .ok_or("the transport cannot be made")?;
+        self.rooms.add(room, wanted.peer)?;
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        self.timers.set(slot, live.due());
+        self.slots[slot] = Some(Peer {
+            id: wanted.peer,
+            room,
+            generation,
+            remote_fingerprint_sha256: wanted.remote_fingerprint_sha256,
+            state: State::Live(Box::new(live)),
+        });
+        self.by_peer.insert(wanted.peer, slot);
+        self.by_ufrag.insert(ufrag, slot);
+        Ok(())
+    }
+
+    /// Removes a peer that is in `room`.
+    pub(crate) fn remove_peer(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        peer: PeerId,
+        sink: &mut impl PacketSink,
+    ) {
+        if self.rooms.take(room, peer) {
+            self.remove(now, peer, CloseReason::Removed, sink);
+        }
+    }
+
+    /// Removes what `generation` has not named in `room`, and tells it what is live.
+    pub(crate) fn reconcile(
+        &mut self,
+        now: Instant,
+        generation: Generation,
+        room: RoomId,
+        sink: &mut impl PacketSink,
+    ) {
+        if self.rooms.is_older(room, generation) {
+            self.remove_room(now, room, sink);
+            return;
+        }
+        for peer in self.rooms.peers(room) {
+            let Some(&slot) = self.by_peer.get(&peer) else {
+                continue;
+            };
+            let named = self.slots[slot]
+                .as_ref()
+                .is_some_and(|peer| peer.generation >= generation);
+            if named {
+                self.with(now, slot, sink, |live, peer, context| {
+                    live.announce(peer, context);
+                    Ok(())
+                });
+            } else {
+                self.remove_peer(now, room, peer, sink);
+            }
+        }
+    }
+
+    /// Sends a message to the peers of `room` that it names.
+    pub(crate) fn send_data(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        message: &DataMessage,
+        sink: &mut impl PacketSink,
+    ) {
+        for peer in &message.peers {
+            let slot = self.by_peer.get(peer).copied();
+            let live = slot.filter(|&slot| {
+                matches!(&self.slots[slot], Some(peer) if peer.room == room && peer.is_live())
+            });
+            let Some(slot) = live else {
+                self.counters.data_without_channel += 1;
+                continue;
+            };
+            self.with(now, slot, sink, |live, peer, context| {
+                live.send(peer, message.channel, &message.payload, context)
+            });
+        }
+    }
+
+    /// Closes every transport.
+    pub(crate) fn shutdown(&mut self, now: Instant, sink: &mut impl PacketSink) {
+        let rooms: Vec<_> = self.rooms.ids().collect();
+        for room in rooms {
+            for peer in self.rooms.remove(room) {
+                self.remove(now, peer, CloseReason::Shutdown, sink);
+            }
+        }
+    }
+
+    /// Whose media a datagram on `path` is; counted when it is nobody's.
+    pub(crate) fn media_sender(&mut self, now: Instant, path: &Path) -> Option<PeerId> {
+        let Some(peer) = self
+            .by_path
+            .get(path)
+            .and_then(|&slot| self.slots[slot].as_mut())
+        else {
+            self.counters.unknown_path += 1;
+            return None;
+        };
+        match &mut peer.state {
+            State::Live(live) if live.is_media_accepted() => {
+                live.heard = now;
+                Some(peer.id)
+            }
+            _ => {
+                self.counters.media_before_keys += 1;
+                None
+            }
+        }
+    }
+
+    /// Takes a DTLS datagram.
+    pub(crate) fn dtls_received(
+        &mut self,
+        now: Instant,
+        path: &Path,
+        datagram: &[u8],
+        sink: &mut impl PacketSink,
+    ) {
+        let Some(&slot) = self.by_path.get(path) else {
+            self.counters.unknown_path += 1;
+            return;
+        };
+        self.with(now, slot, sink, |live, peer, context| {
+            live.dtls_received(peer, datagram, context)
+        });
+    }
+
+    /// Takes a STUN datagram: the only one that an unknown path may send.
+    pub(crate) fn stun_received(
+        &mut self,
+        now: Instant,
+        path: Path,
+        datagram: &[u8],
+        sink: &mut impl PacketSink,
+    ) {
+        let check = match Check::parse(datagram) {
+            Ok(check) => check,
+            Err(NotACheck::Malformed) => {
+                self.counters.stun_malformed += 1;
+                return;
+            }
+            Err(NotACheck::NotARequest) => {
+                self.counters.stun_not_a_check += 1;
+                return;
+            }
+        };
+        if !self.addresses.contains(&path.local) {
+            self.counters.stun_not_a_candidate += 1;
+            return;
+        }
+        let Some(&slot) = self.by_ufrag.get(check.local_ufrag()) else {
+            self.counters.stun_unknown_ufrag += 1;
+            return;
+        };
+        let Some(live) = self.slots[slot].as_ref().and_then(Peer::live) else {
+            return;
+        };
+        let hmac = self.provider.sha1_hmac_provider;
+        let Some((credentials, with_current)) = live.agent.authenticate(&check, hmac) else {
+            self.counters.stun_unauthenticated += 1;
+            return;
+        };
+        if self.is_taken(now, &path, slot) {
+            self.counters.stun_path_taken += 1;
+            return;
+        }
+        let mut answer = [0; ANSWER_BYTES_MAX];
+        let answer_bytes = check.answer(credentials, path.remote, hmac, &mut answer);
+        self.release(&path, slot);
+        let mut retired = None;
+        let mut closed = None;
+        self.with(now, slot, sink, |live, peer, context| {
+            if let Some(bytes) = answer_bytes {
+                context.send(path, &answer[..bytes]);
+                context.counters.checks_answered += 1;
+            }
+            let nominates = check.nominates();
+            let changes = live.agent.accept(now, path, nominates, with_current);
+            retired = changes.retired;
+            closed = changes.closed;
+            live.checked(peer, datagram, changes.nominated, context)
+        });
+        if self.slots[slot].as_ref().is_some_and(Peer::is_live) {
+            self.by_path.insert(path, slot);
+        }
+        if let Some(closed) = closed {
+            self.by_path.remove(&closed);
+        }
+        self.retire(slot, retired);
+    }
+
+    /// Does what is due.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, sink: &mut impl PacketSink) {
+        while let Some(slot) = self.timers.pop(now) {
+            let mut silent = Vec::new();
+            self.with(now, slot, sink, |live, peer, context| {
+                silent = live.agent.close_silent(now, CONSENT_EXPIRES_AFTER);
+                live.handle_timeout(peer, context)
+            });
+            for path in silent {
+                self.by_path.remove(&path);
+            }
+        }
+    }
+
+    /// Whether another transport was heard on `path` just now. A check proves who sends it, not
+    /// from where: it must not take a path from under its user.
+    fn is_taken(&self, now: Instant, path: &Path, slot: usize) -> bool {
+        self.by_path.get(path).is_some_and(|&owner| {
+            owner != slot
+                && self.slots[owner]
+                    .as_ref()
+                    .and_then(Peer::live)
+                    .is_some_and(|live| {
+                        now.saturating_duration_since(live.heard) < DISCONNECTED_AFTER
+                    })
+        })
+    }
+
+    /// Takes `path` from a silent owner other than `slot`: its address was given to another.
+    fn release(&mut self, path: &Path, slot: usize) {
+        if let Some(&owner) = self.by_path.get(path)
+            && owner != slot
+            && let Some(live) = self.slots[owner].as_mut().and_then(Peer::live_mut)
+        {
+            live.agent.forget(path);
+        }
+    }
+
+    /// Frees the user name fragment of credentials that no longer count.
+    fn retire(&mut self, slot: usize, retired: Option<Credentials>) {
+        let Some(retired) = retired else { return };
+        let in_use = self.slots[slot]
+            .as_ref()
+            .and_then(Peer::live)
+            .is_some_and(|live| {
+                live.agent
+                    .local_ufrags()
+                    .any(|ufrag| ufrag == retired.local.ufrag)
+            });
+        if !in_use {
+            self.by_ufrag.remove(&retired.local.ufrag);
+        }
+    }
+
+    /// Works on a live transport, then sets its timer, or closes it if the work says so.
+    fn with<S: PacketSink>(
+        &mut self,
+        now: Instant,
+        slot: usize,
+        sink: &mut S,
+        work: impl FnOnce(&mut Live, PeerId, &mut Context<'_, S>) -> Result<(), CloseReason>,
+    ) {
+        let Some(peer) = &mut self.slots[slot] else {
+            return;
+        };
+        let State::Live(live) = &mut peer.state else {
+            return;
+        };
+        let mut context = Context {
+            now,
+            room: peer.room,
+            sink,
+            events: &mut self.events,
+            notices: &mut self.notices,
+            counters: &mut self.counters,
+        };
+        match work(live, peer.id, &mut context) {
+            Ok(()) => self.timers.set(slot, live.due()),
+            Err(reason) => self.end(now, slot, reason, sink),
+        }
+    }
+
+    /// Closes a transport, keeping the memory that it was there.
+    fn end(&mut self, now: Instant, slot: usize, reason: CloseReason, sink: &mut impl PacketSink) {
+        let Some(peer) = &mut self.slots[slot] else {
+            return;
+        };
+        let State::Live(mut live) = std::mem::replace(&mut peer.state, State::Closed(reason))
+        else {
+            return;
+        };
+        let mut context = Context {
+            now,
+            room: peer.room,
+            sink,
+            events: &mut self.events,
+            notices: &mut self.notices,
+            counters: &mut self.counters,
+        };
+        live.close(&mut context);
+        context.counters.closed += 1;
+        let peer = peer.id;
+        context.notices.push_back(Notice::Disconnected { peer });
+        context.event(Event::PeerClosed { peer, reason });
+        for path in live.agent.open_paths() {
+            self.by_path.remove(&path);
+        }
+        for ufrag in live.agent.local_ufrags() {
+            self.by_ufrag.remove(ufrag);
+        }
+        self.timers.clear(slot);
+    }
+
+    /// Closes a transport that is no longer in its room, and forgets it.
+    fn remove(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        reason: CloseReason,
+        sink: &mut impl PacketSink,
+    ) {
+        let Some(slot) = self.by_peer.remove(&peer) else {
+            return;
+        };
+        self.end(now, slot, reason, sink);
+        self.slots[slot] = None;
+        self.free.push(slot);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! Bounds of the transports, each with its reason and what happens when it is reached.
+
+use std::time::Duration;
+
+/// Transports of a worker. At 27 KiB each they take 270 MB at most; one more is refused.
+pub(crate) const PEERS_MAX: usize = 10_000;
+
+/// Addresses that one client may have opened with connectivity checks: both families of Wi-Fi,
+/// mobile and wired, towards two addresses of ours, with room for NAT rebinding. The one that was
+/// silent longest makes room.
+pub(crate) const PATHS_PER_PEER_MAX: usize = 16;
+
+/// Bytes of a ClientHello. The largest that browsers send has a post-quantum share and is about
+/// 1,500; a longer one is passed over.
+pub(crate) const CLIENT_HELLO_BYTES_MAX: usize = 4_096;
+
+/// Gaps that a ClientHello may have while it arrives; a client that makes more starts over.
+pub(crate) const CLIENT_HELLO_FRAGMENTS_MAX: usize = 16;
+
+/// From a transport's making, or from new ICE credentials, to media: a client whose network takes
+/// longer has a person waiting in front of it. The transport is then closed.
+pub(crate) const CONNECT_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Silence after which a client counts as disconnected and is sent nothing. Chromium checks every
+/// 2.5 s and Firefox every 4 to 6 s, so one lost check is not a disconnection; any datagram on a
+/// path that a check opened counts as well.
+pub(crate) const DISCONNECTED_AFTER: Duration = Duration::from_secs(10);
+
+/// Time without an authenticated check after which the client's consent has expired and its
+/// transport is closed (RFC 7675 §5.1).
+pub(crate) const CONSENT_EXPIRES_AFTER: Duration = Duration::from_secs(30);
+
+/// Bytes of messages that wait for a client to take them on `_reliable`, beyond what SCTP itself
+/// holds. The oldest message is dropped and counted.
+pub(crate) const RELIABLE_WAITING_BYTES_MAX: usize = 256 * 1024;
+
+/// Bytes that SCTP holds for a client on both channels. Small, because whatever it holds can no
+/// longer be dropped.
+pub(crate) const SCTP_BUFFERED_BYTES_MAX: usize = 128 * 1024;
+
+/// Data channels that a client may hold open: three that LiveKit's clients use, and a few that
+/// are ignored. One more is closed.
+pub(crate) const CHANNELS_PER_PEER_MAX: usize = 16;
+
+/// Turns of a transport's state machine for one input. It settles in two or three; the rest is
+/// against a fault that would stall the worker.
+pub(crate) const DRIVE_TURNS_MAX: usize = 64;
+
+/// Least time between two announcements that a client has moved to another address.
+pub(crate) const PATH_ANNOUNCE_INTERVAL: Duration = Duration::from_secs(1);
