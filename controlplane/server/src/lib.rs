@@ -1,9 +1,35 @@
 //! The control plane's edges: what listens, reads, writes and stores, so that the rooms only
 //! decide.
+//!
+//! [`serve`] runs a whole control plane from a [`Config`]. Inside, one task owns the rooms
+//! (`rooms`); everything else talks to it: the TLS listener and its routes (`listener`, `http`,
+//! `signal`, `page`, `health`), the data plane's socket (`dataplane`), the database (`store`).
 #![forbid(unsafe_code)]
 
+mod app;
+mod clock;
 mod config;
+mod dataplane;
 mod error;
+mod files;
+mod health;
+mod http;
+mod keys;
+pub mod limits;
+mod listener;
+mod page;
+mod rooms;
+mod server;
+mod signal;
+mod store;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod token;
+mod watch;
 
 pub use config::{Config, MediaConfig, RoomsConfig, TlsConfig, WebhooksConfig};
 pub use error::{Blame, Error};
+pub use server::{Running, serve, start};

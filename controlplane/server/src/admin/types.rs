@@ -1,0 +1,194 @@
+//! What the command line and the control plane say to each other over the admin socket: JSON
+//! bodies of HTTP/1.1. They are also what `bedside --json` prints, so a field, once released,
+//! keeps its name and meaning.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// `GET /status`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// Release of the control plane.
+    pub version: String,
+    /// Seconds since it was started.
+    pub uptime_s: u64,
+    /// Addresses that it serves on.
+    pub listen: Vec<String>,
+    /// `connected`, or why not and what to do.
+    pub dataplane: DataplaneReport,
+    /// Open rooms.
+    pub rooms: usize,
+    /// Participants in them.
+    pub participants: usize,
+    /// Participants with a signalling connection.
+    pub sessions: usize,
+    /// Published tracks.
+    pub tracks: usize,
+    /// Subscriptions to them.
+    pub subscriptions: usize,
+    /// Data-plane events that were lost.
+    pub events_lost: u64,
+    /// What was refused since the start, by reason.
+    pub refused: BTreeMap<String, u64>,
+}
+
+/// The data plane as the control plane sees it.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct DataplaneReport {
+    /// Whether it is connected.
+    pub connected: bool,
+    /// Why it is not, and what to do.
+    pub problem: Option<String>,
+    /// Its current run.
+    pub boot: Option<String>,
+    /// Its I/O engine.
+    pub engine: Option<String>,
+    /// Media addresses, one list a worker.
+    pub workers: Vec<Vec<String>>,
+}
+
+/// `GET /rooms`, `GET /rooms/{name}`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct RoomReport {
+    /// Name.
+    pub name: String,
+    /// `RM_...`.
+    pub sid: String,
+    /// Unix seconds.
+    pub created_at: i64,
+    /// Participants, hidden ones excluded.
+    pub num_participants: u32,
+    /// Participants that publish.
+    pub num_publishers: u32,
+    /// 0: no limit.
+    pub max_participants: u32,
+    /// Who is in it; only in `GET /rooms/{name}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub participants: Option<Vec<ParticipantReport>>,
+}
+
+/// `GET /rooms/{name}/participants`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct ParticipantReport {
+    /// Identity.
+    pub identity: String,
+    /// Display name.
+    pub name: String,
+    /// `PA_...`.
+    pub sid: String,
+    /// `joining`, `joined`, `active` or `disconnected`.
+    pub state: String,
+    /// Unix seconds.
+    pub joined_at: i64,
+    /// What it publishes.
+    pub tracks: Vec<TrackReport>,
+}
+
+/// A published track.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TrackReport {
+    /// `TR_...`.
+    pub sid: String,
+    /// `audio`, `video` or `data`.
+    pub kind: String,
+    /// `camera`, `microphone`, `screen_share`, `screen_share_audio` or `unknown`.
+    pub source: String,
+    /// MIME type of the codec.
+    pub mime_type: String,
+    /// Muted.
+    pub muted: bool,
+    /// Simulcast.
+    pub simulcast: bool,
+    /// Pixels; 0 for audio.
+    pub width: u32,
+    /// Pixels; 0 for audio.
+    pub height: u32,
+}
+
+/// `POST /rooms/{name}/participants/{identity}/mute`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct MuteRequest {
+    /// One track, or all of the participant's when absent.
+    pub track: Option<String>,
+    /// `false` asks the participant to unmute, where the server allows that.
+    pub muted: bool,
+}
+
+/// Who a join link or a token is for; decides what it allows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Publishes and subscribes in one room.
+    Patient,
+    /// As a patient, and may administer the room.
+    Clinician,
+}
+
+/// `POST /links`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct LinkRequest {
+    /// Room that it leads to.
+    pub room: String,
+    /// For whom.
+    pub role: Role,
+    /// Display name; asked for on the page when absent.
+    pub display_name: Option<String>,
+    /// Words for the room on the page, instead of its name.
+    pub room_label: Option<String>,
+    /// How long it may be used, seconds.
+    pub valid_s: u64,
+}
+
+/// Answer to `POST /links`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LinkReport {
+    /// The link; works once.
+    pub link: String,
+    /// Unix seconds.
+    pub expires_at: u64,
+}
+
+/// `POST /tokens`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TokenRequest {
+    /// Room that it opens.
+    pub room: String,
+    /// Identity.
+    pub identity: String,
+    /// Display name.
+    pub name: Option<String>,
+    /// What it allows beyond joining.
+    pub role: TokenRole,
+    /// How long it is valid, seconds.
+    pub valid_s: u64,
+}
+
+/// What a token allows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenRole {
+    /// Publishes and subscribes.
+    Participant,
+    /// Subscribes only.
+    Viewer,
+    /// Publishes, subscribes, and administers the room.
+    Administrator,
+    /// Publishes and subscribes as an agent.
+    Agent,
+}
+
+/// Answer to `POST /tokens`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TokenReport {
+    /// LiveKit access token.
+    pub token: String,
+    /// Where to connect with it.
+    pub url: String,
+}
+
+/// Body of every answer that is not 2xx.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Problem {
+    /// What went wrong and what to do.
+    pub message: String,
+}

@@ -1,0 +1,33 @@
+//! What every request handler gets.
+
+use crate::Config;
+use crate::dataplane::DataplaneStatus;
+use crate::rooms::RoomsHandle;
+use crate::store::Store;
+use crate::token::Tokens;
+use bedside_rooms::Refusal;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Handles to everything; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct App {
+    pub(crate) config: Arc<Config>,
+    pub(crate) rooms: RoomsHandle,
+    pub(crate) tokens: Tokens,
+    pub(crate) store: Store,
+    pub(crate) dataplane: watch::Receiver<DataplaneStatus>,
+}
+
+/// The task that owns the rooms is gone: the server is stopping.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Stopped;
+
+impl From<Stopped> for Refusal {
+    fn from(Stopped: Stopped) -> Self {
+        Self {
+            status: 503,
+            reason: "the server is stopping; try again in a moment".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The HTTP side as a whole: every route, and what holds for all of them.
+
+mod headers;
+
+pub(crate) use headers::cors;
+
+use crate::app::App;
+use crate::limits::REQUEST_TIMEOUT;
+use crate::{health, page, signal};
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use bedside_rooms::Refusal;
+use http::header::WWW_AUTHENTICATE;
+use http::uri::PathAndQuery;
+use http::{HeaderValue, StatusCode, Uri};
+use tokio::time::{Instant, timeout};
+
+/// Every route. A new interface adds its router here.
+pub(crate) fn router(app: App) -> Router {
+    Router::new()
+        .merge(signal::router())
+        .merge(health::router())
+        .merge(page::router())
+        .fallback(not_found)
+        .layer(from_fn(headers::secure))
+        .layer(from_fn(watch))
+        .with_state(app)
+}
+
+/// A refusal as LiveKit's clients read it: the status and the reason as plain text.
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) Refusal);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::BAD_REQUEST);
+        let mut response = (status, self.0.reason).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}
+
+/// Some clients join a base address that ends in `/` with a path that begins with one.
+pub(crate) fn collapse_leading_slashes(uri: &mut Uri) {
+    let Some(text) = uri.path_and_query().map(PathAndQuery::as_str) else {
+        return;
+    };
+    if !text.starts_with("//") {
+        return;
+    }
+    let collapsed = format!("/{}", text.trim_start_matches('/'));
+    if let Ok(path_and_query) = collapsed.parse::<PathAndQuery>() {
+        *uri = Uri::from(path_and_query);
+    }
+}
+
+async fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, "nothing is served here").into_response()
+}
+
+/// Bounds a request's time and logs it by its route's template: the path and the query hold
+/// tokens and names.
+async fn watch(request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let started = Instant::now();
+    let response = match timeout(REQUEST_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => (StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response(),
+    };
+    tracing::debug!(
+        %method,
+        route = route.as_ref().map_or("none", MatchedPath::as_str),
+        status = response.status().as_u16(),
+        elapsed_us = started.elapsed().as_micros(),
+        "request answered"
+    );
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leading_slashes_become_one() {
+        let check = |before: &str, after: &str| {
+            let mut uri: Uri = before.parse().expect("an origin-form URI");
+            collapse_leading_slashes(&mut uri);
+            assert_eq!(uri.to_string(), after);
+        };
+        check("/rtc?a=//b", "/rtc?a=//b");
+        check("//rtc/v1?a=b", "/rtc/v1?a=b");
+        check("///rtc//v1", "/rtc//v1");
+        check("//", "/");
+    }
+}

@@ -1,0 +1,100 @@
+//! Every bound of the edges, with its reason and what happens when it is reached.
+
+use std::time::Duration;
+
+/// Open TCP connections, signalling included. Beyond it the listener stops accepting: the
+/// kernel's backlog holds newcomers back without costing us memory. Ten times what one host's
+/// media can serve.
+pub const CONNECTIONS_MAX: usize = 10_000;
+
+/// Time for a TLS handshake; then the connection is dropped. A handshake is two flights: this
+/// allows for three losses with TCP's doubling time-outs.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time for a request's header section, counted from the connection's last answer, so it is
+/// also how long an idle connection is kept. The consult page polls nothing.
+pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Request line and header section, bytes; more is answered with 431. A join request with an
+/// offer of six media sections is about 20 KB and a token up to 8 KB.
+pub const HEADER_BYTES_MAX: usize = 64 * 1024;
+
+/// Header fields of a request; more is answered with 431.
+pub const HEADERS_MAX: usize = 100;
+
+/// From the end of a request's header section to its answer; then 408. Nothing that is served
+/// waits for anything but the rooms' task and the database.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Time for running requests when the server stops; then their connections are dropped.
+pub const STOP_GRACE: Duration = Duration::from_secs(2);
+
+/// A token, bytes; a longer one is answered with 401. LiveKit's servers carry metadata and
+/// attributes in tokens.
+pub const TOKEN_BYTES_MAX: usize = 16 * 1024;
+
+/// A secret that signs tokens, bytes: the least that RFC 7518 §3.2 allows for HS256.
+pub const SECRET_BYTES_MIN: usize = 32;
+
+/// API keys in the file; more is refused at start.
+pub const API_KEYS_MAX: usize = 1_000;
+
+/// Clocks of the token's maker and ours may differ by this much, seconds.
+pub const TOKEN_LEEWAY_S: u64 = 10;
+
+/// Least lifetime of a refreshed token: LiveKit's clients get a new one every five minutes.
+pub const REFRESHED_TOKEN_LIFETIME: Duration = Duration::from_secs(600);
+
+/// A join request after decompression, bytes; more is answered with 400.
+pub const JOIN_REQUEST_BYTES_MAX: usize = 1 << 20;
+
+/// A WebSocket message, bytes; a client that sends more is disconnected. LiveKit's own bound.
+pub const MESSAGE_BYTES_MAX: usize = 2 << 20;
+
+/// Protobuf fields in a message, nested ones included; more is answered as a malformed message.
+/// Two bytes on the wire can decode to 500 in memory, so bounding bytes alone does not bound
+/// memory. A resume with 500 published tracks has about 15,000.
+pub const MESSAGE_FIELDS_MAX: usize = 20_000;
+
+/// Messages waiting for a client; one that is this far behind is disconnected and resumes.
+pub const SESSION_MESSAGES_WAITING_MAX: usize = 1_024;
+
+/// Bytes waiting for a client, counted before encoding to JSON. The first messages to a newcomer
+/// in a full room (500 participants) are about 1 MiB.
+pub const SESSION_BYTES_WAITING_MAX: usize = 8 << 20;
+
+/// Between WebSocket pings to a client: keeps middleboxes from forgetting an idle connection.
+pub const PING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// A client from which nothing came for this long, not even a pong, is disconnected.
+pub const SILENCE_MAX: Duration = Duration::from_secs(30);
+
+/// Time for one message to leave for a client that takes nothing, and for its answer to our
+/// close frame; then TCP is dropped.
+pub const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Requests waiting for the task that owns the rooms. Senders wait: each connection has at most
+/// one in here, so that none can crowd out the others.
+pub const MAILBOX_MAX: usize = 1_024;
+
+/// Bytes waiting for the data plane; beyond it the connection is made anew and everything wanted
+/// is sent again, which is shorter than the way there. A room of 1,000 that all receive each
+/// other needs about a third of it.
+pub const DATAPLANE_BYTES_WAITING_MAX: usize = 256 << 20;
+
+/// Between attempts to reach the data plane: doubles from the first to the last.
+pub const DATAPLANE_RETRY: (Duration, Duration) =
+    (Duration::from_millis(50), Duration::from_secs(2));
+
+/// Time for the data plane's answer to our hello; starting its workers and rings takes well
+/// under a second.
+pub const DATAPLANE_WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A room's snapshot is on disk at most this long, plus one transaction, after it changed.
+pub const SNAPSHOT_DELAY: Duration = Duration::from_millis(50);
+
+/// Between attempts to write to a database that refused (disk full).
+pub const STORE_RETRY: Duration = Duration::from_secs(1);
+
+/// Between looks at the certificate, key and API-key files.
+pub const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(5);

@@ -1,0 +1,80 @@
+//! The consult page: files of `controlplane/web`, built into this binary.
+
+use crate::app::App;
+use crate::http::cors;
+use axum::Router;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+};
+use http::{HeaderMap, StatusCode};
+
+/// A file as the build found it.
+struct Asset {
+    /// Path in URLs, with the leading slash.
+    path: &'static str,
+    content_type: &'static str,
+    /// Strong entity tag of the content (RFC 9110 §8.8.3).
+    etag: &'static str,
+    bytes: &'static [u8],
+    gzip: &'static [u8],
+}
+
+// ASSETS: [Asset; N], empty when the page was not built.
+include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+
+pub(crate) fn router() -> Router<App> {
+    let index = "/index.html";
+    let open = Router::new()
+        // LiveKit's web SDK asks `HEAD /` of any origin whether the network is back.
+        .route("/", get(move |headers| page(index, headers)).head(alive))
+        .layer(axum::middleware::from_fn(cors));
+    let consult = get(move |headers| page(index, headers));
+    ASSETS
+        .iter()
+        .filter(|asset| asset.path != index)
+        .fold(open.route("/consult", consult), |router, asset| {
+            router.route(asset.path, get(move |headers| page(asset.path, headers)))
+        })
+}
+
+async fn alive() -> StatusCode {
+    StatusCode::OK
+}
+
+/// Names are the same in every release, so browsers ask each time and mostly hear 304.
+async fn page(path: &'static str, headers: HeaderMap) -> Response {
+    let Some(asset) = ASSETS.iter().find(|asset| asset.path == path) else {
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the consult page was not built into this server: run `cargo xtask build`",
+        )
+            .into_response();
+    };
+    let cached = [
+        (ETAG, asset.etag),
+        (CACHE_CONTROL, "no-cache"),
+        (VARY, "Accept-Encoding"),
+    ];
+    if mentions(&headers, &IF_NONE_MATCH, asset.etag) {
+        return (StatusCode::NOT_MODIFIED, cached).into_response();
+    }
+    let content_type = [(CONTENT_TYPE, asset.content_type)];
+    if mentions(&headers, &ACCEPT_ENCODING, "gzip") {
+        let encoding = [(CONTENT_ENCODING, "gzip")];
+        return (cached, content_type, encoding, asset.gzip).into_response();
+    }
+    (cached, content_type, asset.bytes).into_response()
+}
+
+/// Whether a comma-separated list names `item`, weakly compared.
+fn mentions(headers: &HeaderMap, name: &http::HeaderName, item: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|part| part.split(';').next().unwrap_or_default().trim())
+        .any(|part| part.strip_prefix("W/").unwrap_or(part) == item)
+}

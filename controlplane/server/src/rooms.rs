@@ -1,0 +1,319 @@
+//! The task that owns the rooms.
+//!
+//! Everything that concerns a room goes through its mailbox, one thing after the other; what the
+//! rooms answer with is handed on at once. The task never waits for a client, a disk or the data
+//! plane: each of them has a bounded queue, and each bound says what happens when it is reached.
+
+use crate::app::Stopped;
+use crate::clock::Clock;
+use crate::dataplane::Outbox;
+use crate::limits::{MAILBOX_MAX, REFRESHED_TOKEN_LIFETIME, SNAPSHOT_DELAY};
+use crate::signal::queue::{Outgoing, Overflow, Sender};
+use crate::store::SnapshotChanges;
+use crate::token::Tokens;
+use bedside_protocol::{EventFrame, Welcome};
+use bedside_rooms::{DataplaneInput, Input, Join, Output, Rooms, SessionId, Time};
+use livekit_protocol as proto;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+/// The way to the rooms, for everybody else. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct RoomsHandle {
+    mailbox: mpsc::Sender<Mail>,
+    sessions: Arc<AtomicU64>,
+}
+
+/// What the task works on.
+enum Mail {
+    Call(Box<dyn FnOnce(&mut Rooms, Time) + Send>),
+    Join(Box<Join>, Sender),
+    Input(Input),
+    DataplaneConnected(Welcome, Outbox),
+    Stop,
+}
+
+/// What the task hands outputs to.
+pub(crate) struct Outlets {
+    /// Signs refreshed tokens.
+    pub(crate) tokens: Tokens,
+    /// Writes snapshots.
+    pub(crate) snapshots: mpsc::Sender<SnapshotChanges>,
+    /// Delivers webhooks, where any are configured.
+    pub(crate) webhooks: Option<mpsc::Sender<Box<proto::WebhookEvent>>>,
+}
+
+impl RoomsHandle {
+    /// Runs `f` on the rooms and returns what it returns.
+    ///
+    /// # Errors
+    /// [`Stopped`]: the server is stopping.
+    pub(crate) async fn call<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&mut Rooms, Time) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        let call = Box::new(move |rooms: &mut Rooms, now: Time| {
+            // The caller may have gone away; what was done stays done.
+            drop(reply.send(f(rooms, now)));
+        });
+        self.post(Mail::Call(call)).await?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// A number for a new signalling connection.
+    pub(crate) fn next_session(&self) -> SessionId {
+        SessionId(self.sessions.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Someone whom `Rooms::check_join` let in; what the rooms have for them goes to `queue`.
+    pub(crate) async fn join(&self, join: Box<Join>, queue: Sender) -> Result<(), Stopped> {
+        self.post(Mail::Join(join, queue)).await
+    }
+
+    /// A request on a signalling connection.
+    pub(crate) async fn signal(
+        &self,
+        session: SessionId,
+        request: Box<proto::SignalRequest>,
+    ) -> Result<(), Stopped> {
+        self.post(Mail::Input(Input::Signal { session, request }))
+            .await
+    }
+
+    /// A signalling connection is gone.
+    pub(crate) async fn session_closed(&self, session: SessionId) -> Result<(), Stopped> {
+        self.post(Mail::Input(Input::SessionClosed { session }))
+            .await
+    }
+
+    /// The data plane accepted our hello; commands go to `outbox` from now on.
+    pub(crate) async fn dataplane_connected(
+        &self,
+        welcome: Welcome,
+        outbox: Outbox,
+    ) -> Result<(), Stopped> {
+        self.post(Mail::DataplaneConnected(welcome, outbox)).await
+    }
+
+    /// The data plane reported something.
+    pub(crate) async fn dataplane_event(&self, event: Box<EventFrame>) -> Result<(), Stopped> {
+        let input = Input::Dataplane(DataplaneInput::Event(event));
+        self.post(Mail::Input(input)).await
+    }
+
+    /// The connection to the data plane is gone.
+    pub(crate) async fn dataplane_disconnected(&self) -> Result<(), Stopped> {
+        let input = Input::Dataplane(DataplaneInput::Disconnected);
+        self.post(Mail::Input(input)).await
+    }
+
+    /// Ends the task: every signalling connection is dropped and what changed is stored. The
+    /// data plane goes on with the media.
+    pub(crate) async fn stop(&self) {
+        // On an error it has stopped already.
+        self.post(Mail::Stop).await.unwrap_or_default();
+    }
+
+    async fn post(&self, mail: Mail) -> Result<(), Stopped> {
+        self.mailbox.send(mail).await.map_err(|_| Stopped)
+    }
+}
+
+/// The rooms' handle and the task to spawn.
+pub(crate) fn rooms(
+    rooms: Rooms,
+    clock: Clock,
+    outlets: Outlets,
+) -> (RoomsHandle, impl Future<Output = ()> + Send) {
+    let (sender, mailbox) = mpsc::channel(MAILBOX_MAX);
+    let handle = RoomsHandle {
+        mailbox: sender,
+        sessions: Arc::new(AtomicU64::new(1)),
+    };
+    let desk = Desk {
+        rooms,
+        clock,
+        outlets,
+        sessions: HashMap::new(),
+        outbox: None,
+        changed: BTreeSet::new(),
+        finished: BTreeSet::new(),
+        store_at: None,
+    };
+    (handle, desk.run(mailbox))
+}
+
+/// The task's state.
+struct Desk {
+    rooms: Rooms,
+    clock: Clock,
+    outlets: Outlets,
+    sessions: HashMap<SessionId, Sender>,
+    outbox: Option<Outbox>,
+    /// Rooms whose snapshot on disk is out of date.
+    changed: BTreeSet<String>,
+    /// Rooms whose snapshot is to be deleted.
+    finished: BTreeSet<String>,
+    /// When the two above go to the store.
+    store_at: Option<Instant>,
+}
+
+impl Desk {
+    async fn run(mut self, mut mailbox: mpsc::Receiver<Mail>) {
+        self.drain();
+        loop {
+            let rooms_at = self
+                .rooms
+                .poll_timeout()
+                .map(|time| self.clock.instant(time));
+            tokio::select! {
+                mail = mailbox.recv() => match mail {
+                    Some(Mail::Stop) | None => break,
+                    Some(mail) => self.take(mail),
+                },
+                () = sleep_until_some(rooms_at) => {
+                    let now = self.clock.now();
+                    self.rooms.handle_timeout(now);
+                }
+                () = sleep_until_some(self.store_at) => self.store(),
+            }
+            self.drain();
+        }
+        // The last changes must reach the disk; nothing else is waiting for this task any more.
+        let changes = self.changes();
+        if !changes.is_empty() && self.outlets.snapshots.send(changes).await.is_err() {
+            tracing::error!("room snapshots were not stored: the store's task has ended");
+        }
+    }
+
+    fn take(&mut self, mail: Mail) {
+        let now = self.clock.now();
+        match mail {
+            Mail::Stop => {}
+            Mail::Call(call) => call(&mut self.rooms, now),
+            Mail::Join(join, queue) => {
+                self.sessions.insert(join.session, queue);
+                self.rooms.handle(now, Input::Join(join));
+            }
+            Mail::Input(input) => {
+                match &input {
+                    Input::SessionClosed { session } => {
+                        self.sessions.remove(session);
+                    }
+                    Input::Dataplane(DataplaneInput::Disconnected) => self.outbox = None,
+                    _ => {}
+                }
+                self.rooms.handle(now, input);
+            }
+            Mail::DataplaneConnected(welcome, outbox) => {
+                self.outbox = Some(outbox);
+                let input = DataplaneInput::Connected(welcome);
+                self.rooms.handle(now, Input::Dataplane(input));
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.rooms.poll_output() {
+            self.hand_on(output);
+        }
+    }
+
+    fn hand_on(&mut self, output: Output) {
+        match output {
+            Output::Signal { session, response } => {
+                self.send(session, Outgoing::Response(response));
+            }
+            Output::CloseSession { session, how } => {
+                self.send(session, Outgoing::Close(how));
+                self.sessions.remove(&session);
+            }
+            Output::RefreshToken { session, claims } => {
+                if let Some(token) = self.outlets.tokens.sign(&claims, REFRESHED_TOKEN_LIFETIME) {
+                    let message = proto::signal_response::Message::RefreshToken(token);
+                    let response = proto::SignalResponse {
+                        message: Some(message),
+                    };
+                    self.send(session, Outgoing::Response(Box::new(response)));
+                }
+            }
+            Output::Command(frame) => {
+                // Without a connection there is nobody to tell: everything wanted is named
+                // again after the next welcome.
+                if let Some(outbox) = &self.outbox {
+                    outbox.push(frame);
+                }
+            }
+            Output::RoomChanged { room } => {
+                self.changed.insert(room);
+                self.store_soon();
+            }
+            Output::RoomFinished { room } => {
+                self.changed.remove(&room);
+                self.finished.insert(room);
+                self.store_soon();
+            }
+            Output::Webhook(event) => {
+                if let Some(webhooks) = &self.outlets.webhooks
+                    && webhooks.try_send(event).is_err()
+                {
+                    tracing::error!("a webhook event was dropped: too many wait for delivery");
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, session: SessionId, outgoing: Outgoing) {
+        let Some(queue) = self.sessions.get(&session) else {
+            return;
+        };
+        if queue.send(outgoing) == Err(Overflow) {
+            tracing::info!(
+                ?session,
+                "client disconnected: it does not take what is sent to it"
+            );
+            self.sessions.remove(&session);
+        }
+    }
+
+    fn store_soon(&mut self) {
+        let clock = self.clock;
+        let at = || clock.instant(Time(clock.now().0 + duration_us(SNAPSHOT_DELAY)));
+        self.store_at.get_or_insert_with(at);
+    }
+
+    /// Hands what changed to the store, or leaves it for later while the store is busy: what
+    /// changes until then is written in the same transaction.
+    fn store(&mut self) {
+        self.store_at = None;
+        match self.outlets.snapshots.clone().try_reserve() {
+            Ok(place) => place.send(self.changes()),
+            Err(_) => self.store_soon(),
+        }
+    }
+
+    fn changes(&mut self) -> SnapshotChanges {
+        let changed = std::mem::take(&mut self.changed);
+        let snapshot = |room: String| self.rooms.snapshot(&room).map(|snapshot| (room, snapshot));
+        SnapshotChanges {
+            changed: changed.into_iter().filter_map(snapshot).collect(),
+            finished: std::mem::take(&mut self.finished).into_iter().collect(),
+        }
+    }
+}
+
+async fn sleep_until_some(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn duration_us(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

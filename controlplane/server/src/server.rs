@@ -1,0 +1,291 @@
+//! Start, run, stop.
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::dataplane::{Client, DataplaneStatus};
+use crate::keys::ApiKeys;
+use crate::listener::{Front, bind};
+use crate::rooms::{Outlets, RoomsHandle, rooms};
+use crate::store::Store;
+use crate::tls::{self, Certificate};
+use crate::token::Tokens;
+use crate::watch::Watch;
+use crate::{Error, files, http};
+use bedside_protocol::Generation;
+use bedside_rooms::Rooms;
+use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch as channel};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// Starts, runs until `shutdown` or until something that must run has ended, and stops.
+///
+/// # Errors
+/// Whatever keeps the server from starting, in words that say what to do; and
+/// [`Error::TaskEnded`].
+pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+    let mut running = start(config).await?;
+    let failure = tokio::select! {
+        () = shutdown => None,
+        failure = running.failed() => Some(failure),
+    };
+    running.stop().await;
+    failure.map_or(Ok(()), Err)
+}
+
+/// Starts the control plane in this runtime and returns once it accepts connections. The data
+/// plane may come later.
+///
+/// # Errors
+/// Whatever keeps the server from starting, in words that say what to do.
+pub async fn start(config: Config) -> Result<Running, Error> {
+    config.check()?;
+    files::data_directory(&config.data_directory)?;
+    let lock = lock(&config.data_directory)?;
+    let api_keys_file = config.api_keys_file();
+    if config.api_keys_file.is_none() {
+        ApiKeys::make(&api_keys_file)?;
+    }
+    let keys = ApiKeys::read(&api_keys_file)?;
+    let (tls_files, ca_file) = tls_files(&config)?;
+    let certificate = Certificate::read(&tls_files)?;
+    let tls = tls::server_config(Arc::clone(&certificate))?;
+    let listeners = bind_all(&config.listen).await?;
+    let listen = listeners.iter().map(|(_, address)| *address).collect();
+
+    let store = Store::open(&config.data_directory).await?;
+    store.note_api_keys(keys.names()).await?;
+    let tokens = Tokens::new(keys);
+    let incarnation = store.incarnation().await?;
+    let generation = incarnation.generation;
+    let clock = Clock::start();
+    let restored = Rooms::restore(
+        rooms_config(&config, generation, incarnation.node),
+        seed()?,
+        clock.now(),
+        store.snapshots().await?,
+    );
+    let (snapshots, changes) = mpsc::channel(1);
+    let outlets = Outlets {
+        tokens: tokens.clone(),
+        snapshots,
+        webhooks: None,
+    };
+    let (rooms, desk) = rooms(restored, clock, outlets);
+    let disconnected = DataplaneStatus::Disconnected("not tried yet".to_owned());
+    let (status, dataplane) = channel::channel(disconnected);
+    let client = Client {
+        socket: config.dataplane_socket.clone(),
+        generation,
+        config: config.dataplane(),
+        public_addresses: config.media.public_addresses.clone(),
+        rooms: rooms.clone(),
+        status,
+    };
+    let watch = Watch {
+        tls_files,
+        certificate,
+        development: config
+            .tls
+            .development
+            .then(|| (config.data_directory.clone(), named_addresses(&config))),
+        api_keys_file: api_keys_file.clone(),
+        tokens: tokens.clone(),
+        store: store.clone(),
+    };
+    let admin_socket = config.admin_socket();
+    let app = App {
+        config: Arc::new(config),
+        rooms: rooms.clone(),
+        tokens,
+        store: store.clone(),
+        dataplane,
+    };
+    let (stop, stopping) = channel::channel(false);
+    let front = Front::new(http::router(app), tls, stopping);
+
+    let writer = tokio::spawn(store.clone().write_snapshots(changes));
+    let mut tasks = Tasks::default();
+    tasks.ending.spawn(named("rooms", desk));
+    tasks
+        .endless
+        .spawn(named("data-plane client", client.run()));
+    tasks.endless.spawn(named("file watch", watch.run()));
+    for (listener, address) in listeners {
+        tracing::info!(%address, "listening");
+        tasks
+            .ending
+            .spawn(named("listener", front.clone().run(listener)));
+    }
+    Ok(Running {
+        listen,
+        ca_file,
+        api_keys_file,
+        admin_socket,
+        generation,
+        rooms,
+        store,
+        stop,
+        tasks,
+        writer,
+        _lock: lock,
+    })
+}
+
+/// A server that runs. Dropping it without [`stop`](Self::stop) ends it without storing what
+/// changed in the last moment, as a crash would.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens, with the ports that the kernel chose.
+    pub listen: Vec<SocketAddr>,
+    /// The authority of its certificate, where browsers do not know it.
+    pub ca_file: Option<PathBuf>,
+    /// Where its API keys are.
+    pub api_keys_file: PathBuf,
+    /// Where the `bedside` command connects.
+    pub admin_socket: PathBuf,
+    /// Which incarnation of the control plane this is.
+    pub generation: Generation,
+    rooms: RoomsHandle,
+    store: Store,
+    stop: channel::Sender<bool>,
+    tasks: Tasks,
+    writer: JoinHandle<()>,
+    _lock: File,
+}
+
+impl Running {
+    /// `https://` and where a browser on this machine, or one that can reach the address, finds
+    /// the page.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let Some(address) = self.listen.first() else {
+            return String::new();
+        };
+        if address.ip().is_loopback() || address.ip().is_unspecified() {
+            return format!("https://localhost:{}", address.port());
+        }
+        format!("https://{address}")
+    }
+
+    /// Returns when something that must run has ended; the server is of no further use then.
+    pub async fn failed(&mut self) -> Error {
+        self.tasks.ended().await
+    }
+
+    /// Stops accepting, drops every signalling connection (clients resume with the next start),
+    /// stores what changed. Media goes on in the data plane.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        self.rooms.stop().await;
+        self.tasks.finish().await;
+        // The rooms' task was the only one to send to it.
+        if self.writer.await.is_err() {
+            tracing::error!("the task that stores room snapshots has failed");
+        }
+        self.store.close().await;
+    }
+}
+
+/// Tasks that run as long as the server.
+#[derive(Debug, Default)]
+struct Tasks {
+    /// They end by themselves when told to stop.
+    ending: JoinSet<&'static str>,
+    /// They wait for the world and are dropped.
+    endless: JoinSet<&'static str>,
+}
+
+impl Tasks {
+    async fn ended(&mut self) -> Error {
+        let ended = tokio::select! {
+            Some(ended) = self.ending.join_next() => ended,
+            Some(ended) = self.endless.join_next() => ended,
+            else => return Error::TaskEnded("last"),
+        };
+        Error::TaskEnded(ended.unwrap_or("panicked"))
+    }
+
+    async fn finish(&mut self) {
+        while self.ending.join_next().await.is_some() {}
+        self.endless.shutdown().await;
+    }
+}
+
+async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
+    task.await;
+    name
+}
+
+fn tls_files(config: &Config) -> Result<(tls::Files, Option<PathBuf>), Error> {
+    if let (Some(certificate), Some(key)) = (&config.tls.certificate_file, &config.tls.key_file) {
+        let files = tls::Files {
+            certificate: certificate.clone(),
+            key: key.clone(),
+        };
+        return Ok((files, config.tls.ca_file.clone()));
+    }
+    let (files, ca_file) =
+        tls::ensure_development_certificate(&config.data_directory, &named_addresses(config))?;
+    Ok((files, Some(ca_file)))
+}
+
+/// Everything by which a browser may reach this server in a trial.
+fn named_addresses(config: &Config) -> Vec<IpAddr> {
+    let listen = config.listen.iter().map(SocketAddr::ip);
+    let media = config.media.listen.iter().copied();
+    listen
+        .chain(media)
+        .chain(config.media.public_addresses.iter().copied())
+        .collect()
+}
+
+async fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<(TcpListener, SocketAddr)>, Error> {
+    let mut listeners = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let listener = bind(*address).await?;
+        let bound = listener.local_addr().map_err(|cause| Error::Listen {
+            address: *address,
+            cause,
+        })?;
+        listeners.push((listener, bound));
+    }
+    Ok(listeners)
+}
+
+fn rooms_config(config: &Config, generation: Generation, node: String) -> bedside_rooms::Config {
+    bedside_rooms::Config {
+        generation,
+        empty_timeout_s: config.rooms.empty_timeout_s,
+        departure_timeout_s: config.rooms.departure_timeout_s,
+        max_participants: config.rooms.max_participants,
+        auto_create: config.rooms.auto_create,
+        node_id: node,
+        signal_lost_timeout_s: config.rooms.signal_lost_timeout_s,
+        ..bedside_rooms::Config::default()
+    }
+}
+
+fn seed() -> Result<[u8; 32], Error> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(Error::Random)?;
+    Ok(seed)
+}
+
+/// Two servers on one database would give the data plane contradicting orders.
+fn lock(data_directory: &Path) -> Result<File, Error> {
+    let path = data_directory.join("lock");
+    let file = File::create(&path).map_err(|error| Error::file(&path, error))?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+        Error::file(
+            data_directory,
+            "another `bedside serve` uses this data directory",
+        )
+    })?;
+    Ok(file)
+}

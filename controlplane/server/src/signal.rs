@@ -1,0 +1,134 @@
+//! LiveKit's signalling: a WebSocket at `/rtc/v1` (one peer connection) or `/rtc` (a publisher
+//! and a subscriber connection), and the `validate` twins that tell a browser in words why its
+//! WebSocket failed.
+
+mod format;
+mod join_request;
+mod query;
+pub(crate) mod queue;
+mod session;
+mod user_agent;
+mod wire;
+
+use crate::app::App;
+use crate::http::{Refused, cors};
+use crate::limits::{MESSAGE_BYTES_MAX, SESSION_BYTES_WAITING_MAX};
+use axum::Router;
+use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use bedside_rooms::{Claims, JoinParameters, Refusal};
+use http::StatusCode;
+use http::request::Parts;
+
+pub(crate) fn router() -> Router<App> {
+    Router::new()
+        .route("/rtc", get(connect_v0))
+        .route("/rtc/v1", get(connect_v1))
+        .route("/rtc/validate", get(validate_v0))
+        .route("/rtc/v1/validate", get(validate_v1))
+        .layer(axum::middleware::from_fn(cors))
+}
+
+/// What the two paths differ in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Version {
+    /// Parameters in the query.
+    V0,
+    /// Parameters in `join_request`.
+    V1,
+}
+
+async fn connect_v0(
+    State(app): State<App>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    parts: Parts,
+) -> Response {
+    connect(app, Version::V0, upgrade, &parts).await
+}
+
+async fn connect_v1(
+    State(app): State<App>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    parts: Parts,
+) -> Response {
+    connect(app, Version::V1, upgrade, &parts).await
+}
+
+async fn validate_v0(State(app): State<App>, parts: Parts) -> Response {
+    validate(app, Version::V0, &parts).await
+}
+
+async fn validate_v1(State(app): State<App>, parts: Parts) -> Response {
+    validate(app, Version::V1, &parts).await
+}
+
+async fn connect(
+    app: App,
+    version: Version,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    parts: &Parts,
+) -> Response {
+    // Clients take 404 on a plain request for "no signalling here", as LiveKit answers.
+    let Ok(upgrade) = upgrade else {
+        return (StatusCode::NOT_FOUND, "a WebSocket upgrade is needed here").into_response();
+    };
+    let (claims, parameters) = match admit(&app, version, parts).await {
+        Ok(admitted) => admitted,
+        Err(refusal) => return Refused(refusal).into_response(),
+    };
+    let place = crate::listener::place(parts);
+    upgrade
+        .max_message_size(MESSAGE_BYTES_MAX)
+        .max_frame_size(MESSAGE_BYTES_MAX)
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(SESSION_BYTES_WAITING_MAX)
+        .on_upgrade(move |socket| async move {
+            session::run(app.rooms, socket, claims, parameters).await;
+            drop(place);
+        })
+}
+
+async fn validate(app: App, version: Version, parts: &Parts) -> Response {
+    match admit(&app, version, parts).await {
+        Ok(_) => "success".into_response(),
+        Err(refusal) => Refused(refusal).into_response(),
+    }
+}
+
+/// The token first: whoever has none gets nothing decompressed.
+async fn admit(
+    app: &App,
+    version: Version,
+    parts: &Parts,
+) -> Result<(Claims, JoinParameters), Refusal> {
+    let claims = app.tokens.of_request(parts)?;
+    let query = parts.uri.query().unwrap_or_default();
+    let mut parameters = match version {
+        Version::V0 => query::parse(query)?,
+        Version::V1 => join_request::parse(query)?,
+    };
+    user_agent::complete(&mut parameters.client, &parts.headers);
+    let (claims, parameters, checked) = app
+        .rooms
+        .call(move |rooms, _| {
+            let checked = rooms.check_join(&claims, &parameters);
+            (claims, parameters, checked)
+        })
+        .await?;
+    checked?;
+    Ok((claims, parameters))
+}
+
+fn bad_request(reason: impl Into<String>) -> Refusal {
+    Refusal {
+        status: 400,
+        reason: reason.into(),
+    }
+}
+
+/// Initial read buffer of a WebSocket; most messages are far shorter, and it grows for the rest.
+const READ_BUFFER_BYTES: usize = 8 * 1024;

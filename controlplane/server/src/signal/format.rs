@@ -1,0 +1,58 @@
+//! Protobuf or JSON, by the kind of WebSocket frame.
+
+use super::wire;
+use axum::extract::ws::Message;
+use livekit_protocol::{SignalRequest, SignalResponse};
+use prost::Message as _;
+
+/// How a client talks: the kind of its last frame decides the kind of the next answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Format {
+    /// Binary frames.
+    #[default]
+    Protobuf,
+    /// Text frames.
+    Json,
+}
+
+/// A frame holds no message that we could understand in part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Malformed;
+
+impl Format {
+    pub(super) fn encode(self, response: &SignalResponse) -> Message {
+        match self {
+            Self::Protobuf => Message::Binary(response.encode_to_vec().into()),
+            // Enumeration values that we do not know, relayed from another client, have no JSON
+            // form.
+            Self::Json => serde_json::to_string(response).map_or_else(
+                |_| Self::Protobuf.encode(response),
+                |text| Message::Text(text.into()),
+            ),
+        }
+    }
+}
+
+/// Unknown fields and messages are skipped by both decoders; bytes that are not protobuf, or not
+/// JSON, are malformed.
+pub(super) fn decode_protobuf(bytes: &[u8]) -> Result<SignalRequest, Malformed> {
+    if !wire::is_bounded(bytes) {
+        return Err(Malformed);
+    }
+    SignalRequest::decode(bytes).map_err(|_| Malformed)
+}
+
+pub(super) fn decode_json(text: &str) -> Result<SignalRequest, Malformed> {
+    // Every field of a message is at least `{},` in JSON; commas bound them from above.
+    let separators = text
+        .bytes()
+        .filter(|byte| matches!(byte, b',' | b'{' | b'['))
+        .count();
+    if separators > crate::limits::MESSAGE_FIELDS_MAX {
+        return Err(Malformed);
+    }
+    serde_json::from_str(text).map_err(|_| Malformed)
+}
+
+#[cfg(test)]
+mod tests;
