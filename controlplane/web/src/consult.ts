@@ -2,11 +2,11 @@
 import {
   ConnectionError,
   ConnectionQuality,
+  ConnectionState,
   DisconnectReason,
   Room,
   RoomEvent,
   Track,
-  type LocalTrack,
   type Participant,
   type RemoteParticipant,
   type RemoteTrack,
@@ -53,8 +53,13 @@ export class Consult {
   readonly #audio: RemoteAudio;
   #role: Role | null = null;
   #joining = false;
+  /** Whether the person asked to leave; LiveKit's client also leaves when the page is unloaded. */
+  #leaving = false;
   #signalConnected = false;
-  #tracks: LocalTrack[] = [];
+  #devicesReady: Promise<void> = Promise.resolve();
+  /** Sources on their way out: they count as on, and a toggle waits for them. */
+  readonly #publishing = new Set<Track.Source>();
+  #published: Promise<void> = Promise.resolve();
 
   constructor(media: LocalMedia, clock: Clock, listener: ConsultListener) {
     this.#media = media;
@@ -77,16 +82,17 @@ export class Consult {
   }
 
   /**
-   * Connects, and publishes what `LocalMedia` has open as soon as signalling is there, beside ICE
-   * and DTLS.
+   * Connects, and publishes what `LocalMedia` has open as soon as signalling is there and
+   * `devicesReady` has settled, beside ICE and DTLS.
    *
    * @throws {Failure} when the connection cannot be made.
    */
-  async connect(admission: Admission): Promise<void> {
+  async connect(admission: Admission, devicesReady: Promise<void>): Promise<void> {
     this.#role = admission.role;
     this.#joining = true;
+    this.#leaving = false;
     this.#signalConnected = false;
-    this.#tracks = this.#media.handOver();
+    this.#devicesReady = devicesReady;
     try {
       await this.room.connect(admission.url, admission.token, {
         autoSubscribe: true,
@@ -94,28 +100,29 @@ export class Consult {
         websocketTimeout: SIGNAL_TIMEOUT_MS,
       });
     } catch (error) {
-      for (const track of this.#tracks) track.stop();
       const known = error instanceof ConnectionError ? error : null;
       const leave = known?.context as DisconnectReason | undefined;
       throw new Failure(
         failureOfConnect(known?.reason, leave, this.#signalConnected, navigator.onLine),
       );
     } finally {
-      this.#tracks = [];
       this.#joining = false;
     }
   }
 
   leave(): void {
+    this.#leaving = true;
     void this.room.disconnect();
   }
 
   get microphoneOn(): boolean {
-    return this.room.localParticipant.isMicrophoneEnabled;
+    const { isMicrophoneEnabled } = this.room.localParticipant;
+    return isMicrophoneEnabled || this.#publishing.has(Track.Source.Microphone);
   }
 
   get cameraOn(): boolean {
-    return this.room.localParticipant.isCameraEnabled;
+    const { isCameraEnabled } = this.room.localParticipant;
+    return isCameraEnabled || this.#publishing.has(Track.Source.Camera);
   }
 
   get sharing(): boolean {
@@ -143,13 +150,15 @@ export class Consult {
     const local = this.room.localParticipant;
     const on = kind === 'camera' ? !this.cameraOn : !this.microphoneOn;
     this.#media.want(kind, on);
+    await this.#published;
     try {
       if (kind === 'camera') await local.setCameraEnabled(on, this.#media.captureVideo());
       else await local.setMicrophoneEnabled(on, this.#media.captureAudio());
       const words = kind === 'camera' ? CAMERA_WORDS : MICROPHONE_WORDS;
       this.#listener.said(on ? words.on : words.off, false);
     } catch (error) {
-      this.#listener.problem(deviceOrPublishFailure(error, kind));
+      // What the browser's capture refuses is a DOMException, and comes as MediaDevicesError.
+      if (!(error instanceof DOMException)) this.#listener.problem('publish_failed');
     }
     this.#listener.changed();
   }
@@ -233,7 +242,7 @@ export class Consult {
       .on(RoomEvent.SignalConnected, () => {
         this.#clock.mark('signalConnectedMs');
         this.#signalConnected = true;
-        this.#publish();
+        this.#published = this.#publish();
       })
       .on(RoomEvent.Connected, () => {
         this.#clock.mark('connectedMs');
@@ -267,16 +276,29 @@ export class Consult {
         if (source !== Track.Source.ScreenShare) return;
         this.#listener.said(text.call.stoppedSharing, false);
       })
+      .on(RoomEvent.MediaDevicesError, (error, kind) => {
+        if (kind === 'videoinput') this.#listener.problem(failureOfDevice(error, 'camera'));
+        if (kind === 'audioinput') this.#listener.problem(failureOfDevice(error, 'microphone'));
+      })
       .on(RoomEvent.RecordingStatusChanged, (recording) =>
         this.#listener.said(recording ? text.call.nowRecording : text.call.stoppedRecording, true),
       );
   }
 
-  #publish(): void {
-    for (const track of this.#tracks) {
-      this.room.localParticipant
-        .publishTrack(track)
-        .catch(() => this.#listener.problem('publish_failed'));
+  async #publish(): Promise<void> {
+    await this.#devicesReady;
+    const tracks = this.#media.handOver();
+    for (const track of tracks) this.#publishing.add(track.source);
+    this.#listener.changed();
+    const results = await Promise.allSettled(
+      tracks.map((track) => this.room.localParticipant.publishTrack(track)),
+    );
+    this.#publishing.clear();
+    this.#listener.changed();
+    const failed = results.some((result) => result.status === 'rejected');
+    // Without a call there is nobody to tell: `connect` reports the failure.
+    if (failed && this.room.state !== ConnectionState.Disconnected) {
+      this.#listener.problem('publish_failed');
     }
   }
 
@@ -290,8 +312,7 @@ export class Consult {
     // A failed attempt to connect also ends here; `connect` reports that one.
     if (this.#joining) return;
     this.#audio.clear();
-    const onPurpose = reason === DisconnectReason.CLIENT_INITIATED;
-    this.#listener.ended(onPurpose ? null : failureOfDisconnect(reason, navigator.onLine));
+    this.#listener.ended(this.#leaving ? null : failureOfDisconnect(reason, navigator.onLine));
   }
 
   async #readChat(
@@ -316,11 +337,6 @@ export class Consult {
 /** The words for a connection quality, or `null` while nothing is known. */
 export function qualityWords(quality: ConnectionQuality): string | null {
   return quality === ConnectionQuality.Unknown ? null : text.tile.quality[quality];
-}
-
-function deviceOrPublishFailure(error: unknown, kind: DeviceKind): FailureCode {
-  // What the browser's capture refuses is a DOMException; all else comes from publishing.
-  return error instanceof DOMException ? failureOfDevice(error, kind) : 'publish_failed';
 }
 
 const MICROPHONE_WORDS = { on: text.call.nowUnmuted, off: text.call.nowMuted };

@@ -25,7 +25,6 @@ export const FAILURE_CODES = [
   'device_failed',
   'publish_failed',
   'share_failed',
-  'sound_blocked',
   'removed',
   'room_closed',
   'joined_elsewhere',

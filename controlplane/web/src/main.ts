@@ -88,9 +88,11 @@ class Page implements ConsultListener {
 
   ended(code: FailureCode | null): void {
     this.#wakeLock.release();
-    this.#chatLog.clear();
-    const back = code === null || code === 'connection_lost' || code === 'offline';
-    rememberVisit(back ? 'left' : null);
+    // Whoever only lost the connection finds the chat again, and a reload leads back to the call.
+    if (code !== 'connection_lost' && code !== 'offline') {
+      this.#chatLog.clear();
+      rememberVisit(code === null ? 'left' : null);
+    }
     this.#send(code === null ? { type: 'left' } : { type: 'failed', code });
   }
 
@@ -135,18 +137,20 @@ class Page implements ConsultListener {
       this.#roomLabel = invitation.room_label;
       this.#send({ type: 'link_found', invitation });
       this.#clock.mark('pageReadyMs');
-      if (devices !== null) await this.#prejoin?.openDevices();
-      if (!this.#address.autojoin) return;
+      if (!this.#address.autojoin) {
+        if (devices !== null) await this.#prejoin?.openDevices();
+        return;
+      }
       const name = nameOr(invitation.display_name ?? '', invitation.role, text.call.unnamed);
-      await this.#join(name);
+      await this.#join(name, devices ?? undefined);
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  async #join(displayName: string): Promise<void> {
+  async #join(displayName: string, devices?: Promise<void>): Promise<void> {
     this.#displayName = displayName;
-    await this.#enter(this.#link === null ? 'session' : 'link');
+    await this.#enter(this.#link === null ? 'session' : 'link', devices);
   }
 
   /** Comes back by the session cookie: after a reload, after leaving, after a lost connection. */
@@ -156,15 +160,16 @@ class Page implements ConsultListener {
     await this.#enter('session', devices);
   }
 
-  async #enter(from: 'link' | 'session', devices: Promise<void> = Promise.resolve()): Promise<void> {
+  /** Asks to be let in and connects, while `devices` may still be opening. */
+  async #enter(from: 'link' | 'session', devices = Promise.resolve()): Promise<void> {
     this.#clock.startJoin();
     this.#send({ type: 'join', from });
     try {
-      const admitting = requestAdmission(from === 'link' ? this.#link : null, this.#displayName);
-      const [admission] = await Promise.all([admitting, devices]);
+      const link = from === 'link' ? this.#link : null;
+      const admission = await requestAdmission(link, this.#displayName);
       this.#clock.mark('admittedMs');
       this.#link = null;
-      await this.#consult.connect(admission);
+      await this.#consult.connect(admission, devices);
     } catch (error) {
       this.#fail(error);
     }
@@ -184,7 +189,7 @@ class Page implements ConsultListener {
   #fail(error: unknown): void {
     const code = error instanceof Failure ? error.code : 'unexpected';
     if (code === 'session_ended') rememberVisit(null);
-    for (const track of this.#media.handOver()) track.stop();
+    this.#media.close();
     this.#send({ type: 'failed', code });
   }
 
@@ -213,14 +218,17 @@ class Page implements ConsultListener {
     const state = this.#state;
     switch (state.at) {
       case 'opening':
-        return waitingScreen(text.opening);
+        return waitingScreen(text.opening, '');
       case 'ready':
         this.#prejoin = new PrejoinView(state.invitation, this.#media, {
           join: (name) => void this.#join(name),
         });
         return this.#prejoin.element;
       case 'joining':
-        return waitingScreen(state.from === 'link' ? text.joining : text.returning);
+        return waitingScreen(
+          state.from === 'link' ? text.joining : text.returning,
+          text.allowDevices,
+        );
       case 'in_call':
         this.#call = new CallView(this.#consult, this.#chatLog, this.#clock, this.#roomLabel);
         return this.#call.element;

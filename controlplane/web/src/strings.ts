@@ -151,11 +151,6 @@ const failures: Record<FailureCode, FailureText> = {
     detail: 'The browser or the system did not allow it.',
     steps: ['On a Mac, allow your browser in the system settings: privacy, screen recording.'],
   },
-  sound_blocked: {
-    title: 'The browser has blocked sound',
-    detail: 'It waits for you to allow it.',
-    steps: ['Choose “Turn on sound”.'],
-  },
   removed: {
     title: 'You were removed from the consult',
     detail: 'The clinic has ended your part of this visit.',
@@ -202,6 +197,7 @@ export const text = {
   opening: 'Opening your consult…',
   joining: 'Joining…',
   returning: 'Taking you back to your consult…',
+  allowDevices: 'If your browser asks for the camera and microphone, choose “Allow”.',
 
   prejoin: {
     title: 'Ready to join?',
@@ -242,7 +238,6 @@ export const text = {
     microphoneOff: 'The microphone is off.',
     testSpeaker: 'Play a test sound',
     testPlaying: 'Playing…',
-    shortcutsHelp: 'Keyboard shortcuts',
   },
 
   call: {

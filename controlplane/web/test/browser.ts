@@ -128,9 +128,12 @@ export interface WatchedPage {
 }
 
 /** Lets the page's room say that something happened, as LiveKit's client would. */
-export async function emit(page: Page, event: 'activeSpeakersChanged' | 'reconnecting' | 'reconnected'): Promise<void> {
+export async function emit(
+  page: Page,
+  event: 'activeSpeakersChanged' | 'reconnecting' | 'reconnected' | 'disconnected',
+): Promise<void> {
   await page.evaluate((name) => {
     const room: { emit(event: string, ...parts: unknown[]): boolean } = window.bedside.room;
-    room.emit(name, []);
+    room.emit(name, ...(name === 'activeSpeakersChanged' ? [[]] : []));
   }, event);
 }

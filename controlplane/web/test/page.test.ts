@@ -165,6 +165,29 @@ describe('the page in Chromium', { skip: withoutBrowser }, () => {
     assert.deepEqual(foreign, []);
   });
 
+  test('a reload during a call leads back into it', async () => {
+    const { page } = await bench.page();
+    await bench.call(page, 1);
+    bench.server.requests.length = 0;
+    await page.reload();
+    await page.waitForSelector('[data-testid=waiting]');
+    await page.waitForFunction(() => window.bedside.timings.joinClickMs !== null);
+    assert.deepEqual(
+      bench.server.requests.filter((path) => path.startsWith('/api/')),
+      ['/api/join'],
+    );
+  });
+
+  test('a connection that is lost for good offers the way back', async () => {
+    const { page } = await bench.page();
+    await bench.call(page, 1);
+    await emit(page, 'disconnected');
+    assert.equal(await failureCode(page), 'connection_lost');
+    bench.server.answers.set('/api/join', 'never');
+    await page.click('[data-testid=failure-rejoin]');
+    await page.waitForSelector('[data-testid=waiting]');
+  });
+
   test('nothing can be changed through window.bedside', async () => {
     bench.server.answers.set('/api/link', { status: 200, body: INVITATION });
     const { page } = await bench.page();

@@ -2,12 +2,14 @@
 import { h, onClick } from '../dom';
 import { text } from '../strings';
 
-export function waitingScreen(words: string): HTMLElement {
+/** `hint` prepares for what the browser may ask meanwhile; empty when it will ask nothing. */
+export function waitingScreen(words: string, hint: string): HTMLElement {
   return h(
     'main',
     { class: 'screen narrow centered' },
     h('div', { class: 'spinner', 'aria-hidden': 'true' }),
     h('h1', { class: 'quiet', tabindex: -1, 'data-testid': 'waiting' }, words),
+    hint === '' ? null : h('p', { class: 'hint' }, hint),
   );
 }
 
