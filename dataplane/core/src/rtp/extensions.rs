@@ -167,7 +167,7 @@ pub struct ExtensionBlock<'a> {
 }
 
 impl<'a> ExtensionBlock<'a> {
-    /// Adds an element. One beyond [`ELEMENTS_MAX`], with id 0 or with more than 255 bytes of data
+    /// Adds an element. One beyond what there is room for, with id 0 or with more than 255 bytes of data
     /// is left out: it could not be written.
     pub fn push(&mut self, id: u8, data: &'a [u8]) {
         if id == 0 || data.len() > usize::from(u8::MAX) {
@@ -227,7 +227,7 @@ enum Form {
 }
 
 /// MID, abs-send-time, transport-cc and what is passed on.
-pub const ELEMENTS_MAX: usize = 3 + PassedExtension::ALL.len();
+const ELEMENTS_MAX: usize = 3 + PassedExtension::ALL.len();
 
 const ONE_BYTE_PROFILE: u16 = 0xbede;
 const TWO_BYTE_PROFILE: u16 = 0x1000;
