@@ -71,13 +71,13 @@ impl Cipher {
 
     /// The word with the E flag and the index of a packet that holds at least its header and the
     /// overhead. Nothing about it is authentic yet.
-    pub(crate) fn rtcp_index_word(&self, packet: &[u8]) -> [u8; 4] {
+    pub(crate) fn rtcp_index_word(&self, packet: &[u8]) -> [u8; INDEX_WORD_BYTES] {
         let end = match self {
             Self::Gcm(_) => packet.len(),
             Self::CounterMode(_) => packet.len() - counter_mode::TAG_BYTES,
         };
-        let mut word = [0; 4];
-        word.copy_from_slice(&packet[end - 4..end]);
+        let mut word = [0; INDEX_WORD_BYTES];
+        word.copy_from_slice(&packet[end - INDEX_WORD_BYTES..end]);
         word
     }
 
@@ -101,17 +101,13 @@ pub(crate) struct Position {
 }
 
 impl Position {
-    /// SSRC and index the way every transform places them: four and six bytes, big-endian.
+    /// SSRC and index as one number of 80 bits, the way every transform places them.
     ///
-    /// For GCM that is the nonce behind two zero bytes, for RTP (RFC 7714 §8.1) and, because an
-    /// SRTCP index is a 48-bit number with a zero upper half, for RTCP (§9.1); for counter mode it
-    /// is the counter block behind four zero bytes and before the block counter
-    /// (RFC 3711 §4.1.1).
-    fn octets(self) -> [u8; 10] {
-        let mut octets = [0; 10];
-        octets[..4].copy_from_slice(&self.ssrc.to_be_bytes());
-        octets[4..].copy_from_slice(&self.index.to_be_bytes()[2..]);
-        octets
+    /// `salt xor bits` is the nonce of GCM, for RTP (RFC 7714 §8.1) and, because an SRTCP index is
+    /// a 48-bit number whose upper bits are zero, for RTCP (§9.1); `(salt xor bits) * 2^16` is the
+    /// first counter block of counter mode (RFC 3711 §4.1.1).
+    fn bits(self) -> u128 {
+        u128::from(self.ssrc) << 48 | u128::from(self.index)
     }
 
     /// The upper 32 bits of an RTP index, which counter mode authenticates and no packet carries.
@@ -122,13 +118,16 @@ impl Position {
     }
 
     /// The SRTCP index with the E flag set (RFC 3711 §3.4).
-    fn rtcp_index_word(self) -> [u8; 4] {
-        let mut word = [0; 4];
+    fn rtcp_index_word(self) -> [u8; INDEX_WORD_BYTES] {
+        let mut word = [0; INDEX_WORD_BYTES];
         word.copy_from_slice(&self.index.to_be_bytes()[4..]);
         word[0] |= ENCRYPTED_FLAG;
         word
     }
 }
+
+/// The word with the E flag and the SRTCP index.
+const INDEX_WORD_BYTES: usize = 4;
 
 /// The E flag in the first byte of the SRTCP index word.
 pub(crate) const ENCRYPTED_FLAG: u8 = 0x80;

@@ -137,9 +137,11 @@ impl SessionKey {
         &self.authentication
     }
 
-    /// The salt, with zeros behind it where the profile's is shorter than fourteen bytes.
-    pub(crate) fn salt(&self) -> &[u8; SALT_BYTES_MAX] {
-        &self.salt
+    /// The salt as a number of 96 bits under an AEAD profile, of 112 under counter mode.
+    pub(crate) fn salt(&self) -> u128 {
+        self.salt[..self.profile.salt_bytes()]
+            .iter()
+            .fold(0, |number, octet| number << 8 | u128::from(*octet))
     }
 
     /// The RFCs state their packets under session keys, below the derivation.

@@ -19,10 +19,10 @@ use crate::{Error, MasterKey, Profile};
 /// **Who owns the nonces.** The caller owns the RTP index of each SSRC: it rewrites sequence
 /// numbers, so it alone knows which packet is which, and it never uses an SSRC for a second stream
 /// within a DTLS session. As a net under that, the sealer refuses an index twice, and an index
-/// more than [`SEAL_WINDOW_PACKETS`](crate::limits::SEAL_WINDOW_PACKETS) behind, for the
-/// [`WATCHED_SOURCES`](crate::limits::WATCHED_SOURCES) SSRCs that were begun last. It therefore
-/// cannot seal a packet again for repetition on its own SSRC: keep the sealed bytes, or send on a
-/// retransmission stream (RFC 4588). The SRTCP index is the sealer's own.
+/// more than [`SEAL_WINDOW_PACKETS`](crate::limits::SEAL_WINDOW_PACKETS) behind, for
+/// [`WATCHED_SOURCES`](crate::limits::WATCHED_SOURCES) SSRCs at a time. It therefore cannot seal a
+/// packet again for repetition on its own SSRC: keep the sealed bytes, or send on a retransmission
+/// stream (RFC 4588). The SRTCP index is the sealer's own.
 pub struct Sealer {
     profile: Profile,
     rtp: Cipher,

@@ -15,51 +15,67 @@ use std::ffi::{c_int, c_void};
 
 use bedside_srtp::{Error, MasterKey, Opener, Profile, Sealer};
 
+/// What this thread asked of the allocator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Asked {
+    call_count: usize,
+    bytes: usize,
+}
+
 thread_local! {
-    static CALL_COUNT: Cell<u64> = const { Cell::new(0) };
+    static ASKED: Cell<Asked> = const { Cell::new(Asked { call_count: 0, bytes: 0 }) };
 }
 
-fn counted() {
-    CALL_COUNT.set(CALL_COUNT.get() + 1);
+fn count(bytes: usize) {
+    let asked = ASKED.get();
+    ASKED.set(Asked {
+        call_count: asked.call_count + 1,
+        bytes: asked.bytes + bytes,
+    });
 }
 
-fn calls_during(work: impl FnOnce()) -> u64 {
-    let before = CALL_COUNT.get();
-    work();
-    CALL_COUNT.get() - before
+fn asked_during<Made>(work: impl FnOnce() -> Made) -> (Asked, Made) {
+    let before = ASKED.get();
+    let made = work();
+    let after = ASKED.get();
+    let asked = Asked {
+        call_count: after.call_count - before.call_count,
+        bytes: after.bytes - before.bytes,
+    };
+    (asked, made)
 }
 
 unsafe extern "C" {
     fn __libc_malloc(size: usize) -> *mut c_void;
-    fn __libc_calloc(count: usize, size: usize) -> *mut c_void;
+    fn __libc_calloc(members: usize, size: usize) -> *mut c_void;
     fn __libc_realloc(old: *mut c_void, size: usize) -> *mut c_void;
     fn __libc_memalign(alignment: usize, size: usize) -> *mut c_void;
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn malloc(size: usize) -> *mut c_void {
-    counted();
+    count(size);
     // SAFETY: glibc's own malloc, with the caller's argument.
     unsafe { __libc_malloc(size) }
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn calloc(count: usize, size: usize) -> *mut c_void {
-    counted();
+extern "C" fn calloc(members: usize, size: usize) -> *mut c_void {
+    count(members * size);
     // SAFETY: glibc's own calloc, with the caller's arguments.
-    unsafe { __libc_calloc(count, size) }
+    unsafe { __libc_calloc(members, size) }
 }
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn realloc(old: *mut c_void, size: usize) -> *mut c_void {
-    counted();
+    count(size);
     // SAFETY: glibc's own realloc; the caller vouches for `old`, which glibc handed out.
     unsafe { __libc_realloc(old, size) }
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn aligned_alloc(alignment: usize, size: usize) -> *mut c_void {
-    counted();
+    count(size);
     // SAFETY: glibc's own memalign, with the caller's arguments.
     unsafe { __libc_memalign(alignment, size) }
 }
@@ -71,7 +87,7 @@ unsafe extern "C" fn posix_memalign(
     size: usize,
 ) -> c_int {
     const ENOMEM: c_int = 12;
-    counted();
+    count(size);
     // SAFETY: glibc's own memalign with the caller's arguments, and the caller vouches that
     // `result` may be written to.
     unsafe {
@@ -82,6 +98,20 @@ unsafe extern "C" fn posix_memalign(
 
 const PAYLOAD: [u8; 1_200] = [0x42; 1_200];
 const SSRCS: u32 = 40;
+const PROFILES: [Profile; 3] = [
+    Profile::AeadAes256Gcm,
+    Profile::AeadAes128Gcm,
+    Profile::AesCm128HmacSha1_80,
+];
+
+fn ends(profile: Profile) -> (Sealer, Opener) {
+    let material = vec![0x33; profile.keying_material_bytes()];
+    let (key, _) = MasterKey::from_keying_material(profile, &material).unwrap();
+    (
+        Sealer::new(profile, &key).unwrap(),
+        Opener::new(profile, &key).unwrap(),
+    )
+}
 
 fn seal(sealer: &mut Sealer, packet: &mut [u8], ssrc: u32, index: u64) -> usize {
     packet[..12].copy_from_slice(&[0xA0, 96, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -114,28 +144,38 @@ fn exchange(sealer: &mut Sealer, opener: &mut Opener, packet: &mut [u8], again: 
 }
 
 #[test]
-fn no_packet_allocates() {
-    for profile in [
-        Profile::AeadAes256Gcm,
-        Profile::AeadAes128Gcm,
-        Profile::AesCm128HmacSha1_80,
-    ] {
-        let material = vec![0x33; profile.keying_material_bytes()];
-        let (key, _) = MasterKey::from_keying_material(profile, &material).unwrap();
-        let mut packet = vec![0; 1_500];
-        let mut again = vec![0; 1_500];
+fn a_transport_takes_its_memory_once() {
+    let mut packet = vec![0; 1_500];
+    let mut again = vec![0; 1_500];
+    // aws-lc keeps a queue of errors for each thread, made with the first error.
+    let mut opener = ends(Profile::AeadAes128Gcm).1;
+    assert_eq!(
+        opener.open_rtp(&mut packet[..100], 12, 0, 0),
+        Err(Error::NotAuthentic)
+    );
 
-        let construction = calls_during(|| {
-            // aws-lc keeps one queue of errors for each thread, made on the first error.
-            let mut opener = Opener::new(profile, &key).unwrap();
-            let forged = opener.open_rtp(&mut packet[..100], 12, 0, 0);
-            assert_eq!(forged, Err(Error::NotAuthentic));
-        });
-        assert!(construction > 0, "the count works");
+    for profile in PROFILES {
+        // What is only used to derive keys is in it, too.
+        let (construction, (mut sealer, mut opener)) = asked_during(|| ends(profile));
+        assert!(
+            construction.bytes > 10 * 1_024,
+            "the count works: {construction:?}"
+        );
+        let bound_bytes = if profile.is_aead() { 16 } else { 20 } * 1_024;
+        assert!(
+            construction.bytes < bound_bytes,
+            "{profile:?}: {construction:?}"
+        );
 
-        let mut sealer = Sealer::new(profile, &key).unwrap();
-        let mut opener = Opener::new(profile, &key).unwrap();
-        let calls = calls_during(|| exchange(&mut sealer, &mut opener, &mut packet, &mut again));
-        assert_eq!(calls, 0, "{profile:?}");
+        let (packets, ()) =
+            asked_during(|| exchange(&mut sealer, &mut opener, &mut packet, &mut again));
+        assert_eq!(
+            packets,
+            Asked {
+                call_count: 0,
+                bytes: 0
+            },
+            "{profile:?}"
+        );
     }
 }

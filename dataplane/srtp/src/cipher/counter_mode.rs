@@ -6,7 +6,7 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::iv::FixedLength;
 use zeroize::ZeroizeOnDrop;
 
-use super::Position;
+use super::{INDEX_WORD_BYTES, Position};
 use crate::Error;
 use crate::header::RTCP_HEADER_BYTES;
 use crate::key::SessionKey;
@@ -17,7 +17,8 @@ pub(crate) struct CounterMode {
     encryption: EncryptingKey,
     #[zeroize(skip)]
     authentication: hmac::Key,
-    salt: [u8; SALT_BYTES],
+    /// 112 bits.
+    salt: u128,
 }
 
 impl CounterMode {
@@ -30,7 +31,7 @@ impl CounterMode {
         Ok(Self {
             encryption,
             authentication,
-            salt: *key.salt(),
+            salt: key.salt(),
         })
     }
 
@@ -84,14 +85,7 @@ impl CounterMode {
 
     /// Encrypts or decrypts.
     fn apply_keystream(&self, data: &mut [u8], position: Position) -> Result<(), Error> {
-        let mut counter_block = [0; 16];
-        counter_block[..SALT_BYTES].copy_from_slice(&self.salt);
-        for (octet, part) in counter_block[4..SALT_BYTES]
-            .iter_mut()
-            .zip(position.octets())
-        {
-            *octet ^= part;
-        }
+        let counter_block = ((self.salt ^ position.bits()) << 16).to_be_bytes();
         let context = EncryptionContext::Iv128(FixedLength::from(counter_block));
         match self.encryption.less_safe_encrypt(data, context) {
             Ok(_context) => Ok(()),
@@ -121,5 +115,3 @@ fn verify(computed: &[u8; TAG_BYTES], received: &[u8]) -> Result<(), Error> {
 }
 
 pub(super) const TAG_BYTES: usize = 10;
-const SALT_BYTES: usize = 14;
-const INDEX_WORD_BYTES: usize = 4;

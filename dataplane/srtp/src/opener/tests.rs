@@ -33,6 +33,21 @@ fn a_packet_opens_to_what_was_sealed_and_only_once() {
     }
 }
 
+/// A worker hands a transport's keys over from the thread that shook hands.
+#[test]
+fn both_ends_may_move_between_threads() {
+    for profile in PROFILES {
+        let (mut sealer, mut opener) = pair(profile);
+        let packet = std::thread::spawn(move || sealed(&mut sealer, 7, 1, &[1]))
+            .join()
+            .unwrap();
+        let opened = std::thread::spawn(move || open(&mut opener, 7, &packet))
+            .join()
+            .unwrap();
+        assert_eq!(opened, Ok(1));
+    }
+}
+
 #[test]
 fn an_empty_payload_is_a_packet_too() {
     for profile in PROFILES {
@@ -261,6 +276,9 @@ fn no_length_opens_but_the_right_one() {
         for length in 0..rtcp.len() {
             let (_, mut opener) = pair(profile);
             let error = opener.open_rtcp(&mut rtcp.clone()[..length]).unwrap_err();
+            if length < 8 + profile.rtcp_overhead_bytes() {
+                assert_eq!(error, Error::Truncated, "{profile:?}, {length} bytes");
+            }
             assert_eq!(
                 error.blame(),
                 Blame::Peer,

@@ -4,7 +4,7 @@ use crate::Error;
 use crate::limits::{SEAL_WINDOW_PACKETS, WATCHED_SOURCES};
 use crate::window::Window;
 
-/// The most recent indices of the SSRCs that were begun last.
+/// The most recent indices of as many SSRCs as there are records.
 ///
 /// A set-associative cache rather than a map: the place to look is four neighbouring lines, and a
 /// source that finds no place takes one over, round robin, instead of failing. A taken-over record
