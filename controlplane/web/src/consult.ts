@@ -7,6 +7,8 @@ import {
   Room,
   RoomEvent,
   Track,
+  type LocalAudioTrack,
+  type LocalVideoTrack,
   type Participant,
   type RemoteParticipant,
   type RemoteTrack,
@@ -57,9 +59,8 @@ export class Consult {
   #leaving = false;
   #signalConnected = false;
   #devicesReady: Promise<void> = Promise.resolve();
-  /** Sources on their way out: they count as on, and a toggle waits for them. */
-  readonly #publishing = new Set<Track.Source>();
-  #published: Promise<void> = Promise.resolve();
+  /** Tracks on their way out: they already count, and muting them must not wait. */
+  readonly #publishing = new Map<DeviceKind, LocalVideoTrack | LocalAudioTrack>();
 
   constructor(media: LocalMedia, clock: Clock, listener: ConsultListener) {
     this.#media = media;
@@ -116,13 +117,13 @@ export class Consult {
   }
 
   get microphoneOn(): boolean {
-    const { isMicrophoneEnabled } = this.room.localParticipant;
-    return isMicrophoneEnabled || this.#publishing.has(Track.Source.Microphone);
+    const track = this.#publishing.get('microphone');
+    return track ? !track.isMuted : this.room.localParticipant.isMicrophoneEnabled;
   }
 
   get cameraOn(): boolean {
-    const { isCameraEnabled } = this.room.localParticipant;
-    return isCameraEnabled || this.#publishing.has(Track.Source.Camera);
+    const track = this.#publishing.get('camera');
+    return track ? !track.isMuted : this.room.localParticipant.isCameraEnabled;
   }
 
   get sharing(): boolean {
@@ -150,9 +151,10 @@ export class Consult {
     const local = this.room.localParticipant;
     const on = kind === 'camera' ? !this.cameraOn : !this.microphoneOn;
     this.#media.want(kind, on);
-    await this.#published;
+    const track = this.#publishing.get(kind);
     try {
-      if (kind === 'camera') await local.setCameraEnabled(on, this.#media.captureVideo());
+      if (track) await (on ? track.unmute() : track.mute());
+      else if (kind === 'camera') await local.setCameraEnabled(on, this.#media.captureVideo());
       else await local.setMicrophoneEnabled(on, this.#media.captureAudio());
       const words = kind === 'camera' ? CAMERA_WORDS : MICROPHONE_WORDS;
       this.#listener.said(on ? words.on : words.off, false);
@@ -242,7 +244,7 @@ export class Consult {
       .on(RoomEvent.SignalConnected, () => {
         this.#clock.mark('signalConnectedMs');
         this.#signalConnected = true;
-        this.#published = this.#publish();
+        void this.#publish();
       })
       .on(RoomEvent.Connected, () => {
         this.#clock.mark('connectedMs');
@@ -287,18 +289,28 @@ export class Consult {
 
   async #publish(): Promise<void> {
     await this.#devicesReady;
-    const tracks = this.#media.handOver();
-    for (const track of tracks) this.#publishing.add(track.source);
+    const { camera, microphone } = this.#media.handOver();
+    if (microphone) this.#publishing.set('microphone', microphone);
+    if (camera) this.#publishing.set('camera', camera);
     this.#listener.changed();
-    const results = await Promise.allSettled(
-      tracks.map((track) => this.room.localParticipant.publishTrack(track)),
-    );
+    const publishing = [...this.#publishing.values()].map((track) => this.#publishOne(track));
+    const went = await Promise.all(publishing);
     this.#publishing.clear();
     this.#listener.changed();
-    const failed = results.some((result) => result.status === 'rejected');
     // Without a call there is nobody to tell: `connect` reports the failure.
-    if (failed && this.room.state !== ConnectionState.Disconnected) {
+    if (went.includes(false) && this.room.state !== ConnectionState.Disconnected) {
       this.#listener.problem('publish_failed');
+    }
+  }
+
+  /** Publishes; says whether it went. A track that nobody gets must not keep its device on. */
+  async #publishOne(track: LocalVideoTrack | LocalAudioTrack): Promise<boolean> {
+    try {
+      await this.room.localParticipant.publishTrack(track);
+      return true;
+    } catch {
+      track.stop();
+      return false;
     }
   }
 

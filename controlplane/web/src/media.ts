@@ -110,17 +110,19 @@ export class LocalMedia {
   }
 
   /** Gives the open tracks away, to be published; the receiver stops them from now on. */
-  handOver(): LocalTrack[] {
-    const tracks = [this.#microphone, this.#camera].filter((track) => track !== null);
-    this.#microphone = null;
+  handOver(): { camera: LocalVideoTrack | null; microphone: LocalAudioTrack | null } {
+    const tracks = { camera: this.#camera, microphone: this.#microphone };
     this.#camera = null;
+    this.#microphone = null;
     return tracks;
   }
 
   /** Turns everything off that is on here or about to be, without forgetting what is wanted. */
   close(): void {
     void this.#starting.then(() => {
-      for (const track of this.handOver()) track.stop();
+      const { camera, microphone } = this.handOver();
+      camera?.stop();
+      microphone?.stop();
     });
   }
 
