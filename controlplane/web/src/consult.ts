@@ -187,7 +187,9 @@ export class Consult {
     try {
       await this.room.switchActiveDevice(kind, id);
     } catch (error) {
-      this.#listener.problem(failureOfDevice(error, kind === 'videoinput' ? 'camera' : 'microphone'));
+      this.#listener.problem(
+        failureOfDevice(error, kind === 'videoinput' ? 'camera' : 'microphone'),
+      );
     }
     this.#listener.changed();
   }

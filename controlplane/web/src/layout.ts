@@ -6,7 +6,12 @@ export type Layout =
   /** The other person fills everything; the self-view sits in a corner. */
   | { readonly kind: 'pair' }
   /** Equal tiles. Sizes in CSS pixels, without gaps. */
-  | { readonly kind: 'grid'; readonly columns: number; readonly tileWidth: number; readonly tileHeight: number }
+  | {
+      readonly kind: 'grid';
+      readonly columns: number;
+      readonly tileWidth: number;
+      readonly tileHeight: number;
+    }
   /** A shared screen fills most; the people sit in a strip beside or below it. */
   | { readonly kind: 'stage'; readonly strip: 'side' | 'below' };
 
@@ -25,7 +30,10 @@ export interface Scene {
 /** The layout that shows the scene's tiles largest without changing who comes first. */
 export function chooseLayout(scene: Scene): Layout {
   if (scene.screens > 0) {
-    return { kind: 'stage', strip: scene.width > scene.height * STAGE_SIDE_ASPECT ? 'side' : 'below' };
+    return {
+      kind: 'stage',
+      strip: scene.width > scene.height * STAGE_SIDE_ASPECT ? 'side' : 'below',
+    };
   }
   if (scene.people <= 1) return { kind: 'single' };
   if (scene.people === 2) return { kind: 'pair' };

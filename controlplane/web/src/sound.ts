@@ -78,7 +78,9 @@ export async function playTestSound(speakerId: string | null): Promise<void> {
   try {
     if (speakerId !== null && canChooseSpeaker()) await element.setSinkId(speakerId);
     await element.play();
-    await new Promise((done) => setTimeout(done, TEST_NOTES_HZ.length * NOTE_SECONDS * 1_000 + 200));
+    await new Promise((done) =>
+      setTimeout(done, TEST_NOTES_HZ.length * NOTE_SECONDS * 1_000 + 200),
+    );
   } finally {
     element.srcObject = null;
     await context.close();

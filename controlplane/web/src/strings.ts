@@ -54,10 +54,7 @@ const failures: Record<FailureCode, FailureText> = {
   server_unavailable: {
     title: 'The clinic’s server is not answering',
     detail: 'This is not your fault. Your link stays valid.',
-    steps: [
-      'Wait a moment, then choose “Try again”.',
-      'If it keeps happening, call your clinic.',
-    ],
+    steps: ['Wait a moment, then choose “Try again”.', 'If it keeps happening, call your clinic.'],
   },
   offline: {
     title: 'You are offline',
@@ -201,7 +198,8 @@ export const text = {
 
   prejoin: {
     title: 'Ready to join?',
-    leadPatient: 'Check how you look and sound. Your clinician sees and hears you only after you join.',
+    leadPatient:
+      'Check how you look and sound. Your clinician sees and hears you only after you join.',
     leadClinician: 'Check how you look and sound before you join.',
     room: (label: string) => `Consult: ${label}`,
     joiningAs: (name: string) => `Joining as ${name}`,

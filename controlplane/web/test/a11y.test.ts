@@ -24,57 +24,83 @@ describe('accessibility in Chromium', { skip: withoutBrowser }, () => {
   after(() => bench.close());
 
   const screens: [string, (page: Page) => Promise<unknown>][] = [
-    ['pre-join before permission', async (page) => {
-      // Holds the browser's prompt open, so that the explanation stays.
-      await page.evaluateOnNewDocument(() => {
-        navigator.permissions.query = () => Promise.resolve({ state: 'prompt' } as PermissionStatus);
-      });
-      bench.server.answers.set('/api/link', { status: 200, body: INVITATION });
-      await bench.visit(page);
-      await page.waitForSelector('[data-testid=prejoin-ask]', { visible: true });
-    }],
-    ['pre-join with a device failure', async (page) => {
-      await page.evaluateOnNewDocument(() => {
-        navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', 'NotFoundError'));
-      });
-      bench.server.answers.set('/api/link', { status: 200, body: INVITATION });
-      await bench.visit(page);
-      await page.waitForSelector('[data-testid=prejoin-join]');
-      await page.$eval('[data-testid=prejoin-ask]', (button) => (button as HTMLElement).click());
-      await page.waitForSelector('[data-testid=error-panel]');
-      await page.click('[data-testid=prejoin-join]');
-    }],
-    ['failure', async (page) => {
-      await page.goto(`${bench.server.url}/`);
-      await page.waitForSelector('[data-testid=error-panel]');
-    }],
+    [
+      'pre-join before permission',
+      async (page) => {
+        // Holds the browser's prompt open, so that the explanation stays.
+        await page.evaluateOnNewDocument(() => {
+          navigator.permissions.query = () =>
+            Promise.resolve({ state: 'prompt' } as PermissionStatus);
+        });
+        bench.server.answers.set('/api/link', { status: 200, body: INVITATION });
+        await bench.visit(page);
+        await page.waitForSelector('[data-testid=prejoin-ask]', { visible: true });
+      },
+    ],
+    [
+      'pre-join with a device failure',
+      async (page) => {
+        await page.evaluateOnNewDocument(() => {
+          navigator.mediaDevices.getUserMedia = () =>
+            Promise.reject(new DOMException('', 'NotFoundError'));
+        });
+        bench.server.answers.set('/api/link', { status: 200, body: INVITATION });
+        await bench.visit(page);
+        await page.waitForSelector('[data-testid=prejoin-join]');
+        await page.$eval('[data-testid=prejoin-ask]', (button) => (button as HTMLElement).click());
+        await page.waitForSelector('[data-testid=error-panel]');
+        await page.click('[data-testid=prejoin-join]');
+      },
+    ],
+    [
+      'failure',
+      async (page) => {
+        await page.goto(`${bench.server.url}/`);
+        await page.waitForSelector('[data-testid=error-panel]');
+      },
+    ],
     ['call of two', (page) => bench.call(page, 1)],
     ['call of nine', (page) => bench.call(page, 8)],
-    ['call with chat', async (page) => {
-      await bench.call(page, 1);
-      await page.click('[data-testid=chat-toggle]');
-      await page.waitForSelector('[data-testid=chat-input]', { visible: true });
-    }],
-    ['call with the devices dialog', async (page) => {
-      await bench.call(page, 1);
-      await page.click('[data-testid=devices]');
-      await page.waitForSelector('dialog [data-testid=camera-select]');
-    }],
-    ['call with the help dialog', async (page) => {
-      await bench.call(page, 1);
-      await page.click('[data-testid=help]');
-      await page.waitForSelector('dialog table');
-    }],
-    ['call with a failure and a lost connection', async (page) => {
-      await bench.call(page, 1);
-      await emit(page, 'reconnecting');
-      await page.waitForSelector('[data-testid=reconnecting]');
-    }],
-    ['after leaving', async (page) => {
-      await bench.call(page, 1);
-      await page.click('[data-testid=leave]');
-      await page.waitForSelector('[data-testid=left]');
-    }],
+    [
+      'call with chat',
+      async (page) => {
+        await bench.call(page, 1);
+        await page.click('[data-testid=chat-toggle]');
+        await page.waitForSelector('[data-testid=chat-input]', { visible: true });
+      },
+    ],
+    [
+      'call with the devices dialog',
+      async (page) => {
+        await bench.call(page, 1);
+        await page.click('[data-testid=devices]');
+        await page.waitForSelector('dialog [data-testid=camera-select]');
+      },
+    ],
+    [
+      'call with the help dialog',
+      async (page) => {
+        await bench.call(page, 1);
+        await page.click('[data-testid=help]');
+        await page.waitForSelector('dialog table');
+      },
+    ],
+    [
+      'call with a failure and a lost connection',
+      async (page) => {
+        await bench.call(page, 1);
+        await emit(page, 'reconnecting');
+        await page.waitForSelector('[data-testid=reconnecting]');
+      },
+    ],
+    [
+      'after leaving',
+      async (page) => {
+        await bench.call(page, 1);
+        await page.click('[data-testid=leave]');
+        await page.waitForSelector('[data-testid=left]');
+      },
+    ],
   ];
 
   for (const [name, show] of screens) {
@@ -110,7 +136,15 @@ describe('accessibility in Chromium', { skip: withoutBrowser }, () => {
       if (focused.id !== 'BODY') assert.equal(focused.outline, 'solid', focused.id);
       reached.push(focused.id);
     }
-    for (const id of ['help', 'mic-toggle', 'camera-toggle', 'share-toggle', 'chat-toggle', 'devices', 'leave']) {
+    for (const id of [
+      'help',
+      'mic-toggle',
+      'camera-toggle',
+      'share-toggle',
+      'chat-toggle',
+      'devices',
+      'leave',
+    ]) {
       assert.ok(reached.includes(id), `${id} is reached by Tab: ${reached.join(' ')}`);
     }
   });
@@ -121,10 +155,16 @@ describe('accessibility in Chromium', { skip: withoutBrowser }, () => {
     await page.focus('[data-testid=devices]');
     await page.keyboard.press('Enter');
     await page.waitForSelector('dialog[open]');
-    assert.equal(await page.evaluate(() => document.activeElement?.closest('dialog') !== null), true);
+    assert.equal(
+      await page.evaluate(() => document.activeElement?.closest('dialog') !== null),
+      true,
+    );
     await page.keyboard.press('Escape');
     await page.waitForSelector('dialog', { hidden: true });
-    assert.equal(await page.evaluate(() => (document.activeElement as HTMLElement).dataset['testid']), 'devices');
+    assert.equal(
+      await page.evaluate(() => (document.activeElement as HTMLElement).dataset['testid']),
+      'devices',
+    );
   });
 
   test('single-key shortcuts can be turned off', async () => {
@@ -136,7 +176,10 @@ describe('accessibility in Chromium', { skip: withoutBrowser }, () => {
     await page.click('[data-testid=dialog-close]');
     await page.waitForSelector('dialog', { hidden: true });
     await page.keyboard.press('c');
-    assert.equal(await page.$eval('[data-testid=chat-toggle]', (button) => button.ariaExpanded), 'false');
+    assert.equal(
+      await page.$eval('[data-testid=chat-toggle]', (button) => button.ariaExpanded),
+      'false',
+    );
   });
 
   test('without motion where the person asks for none', async () => {
@@ -161,7 +204,8 @@ async function violations(page: Page): Promise<string[]> {
     });
   })) as AxeResults;
   return results.violations.map(
-    ({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target} ${node.failureSummary}`).join('; ')}`,
+    ({ id, nodes }) =>
+      `${id}: ${nodes.map((node) => `${node.target} ${node.failureSummary}`).join('; ')}`,
   );
 }
 

@@ -27,7 +27,10 @@ const PAIRS: [string, string, number][] = [
   ['speaking', 'tile', 3],
 ];
 
-for (const [scheme, palette] of [['light', light!], ['dark', dark!]] as const) {
+for (const [scheme, palette] of [
+  ['light', light!],
+  ['dark', dark!],
+] as const) {
   test(`colours of the ${scheme} scheme stand out from each other`, () => {
     for (const [ink, ground, least] of PAIRS) {
       const found = contrast(palette(ink), palette(ground));
@@ -40,7 +43,9 @@ for (const [scheme, palette] of [['light', light!], ['dark', dark!]] as const) {
 function colours(scheme: string): (name: string) => string {
   const [first, second] = css.split('@media (prefers-color-scheme: dark)');
   const read = (block: string): Map<string, string> =>
-    new Map([...block.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map((found) => [found[1]!, found[2]!]));
+    new Map(
+      [...block.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map((found) => [found[1]!, found[2]!]),
+    );
   const base = read(first!);
   const own = scheme === 'dark' ? read(second!) : base;
   return (name) => {

@@ -43,17 +43,18 @@ test('a request without an answer blames the device only when it knows that it i
 });
 
 test('a failed connection blames media only after signalling has connected', () => {
-  const cases: [Reason | undefined, DisconnectReason | undefined, boolean, boolean, FailureCode][] = [
-    [Reason.InternalError, undefined, true, true, 'network_media'],
-    [Reason.InternalError, undefined, false, true, 'network_signal'],
-    [Reason.ServerUnreachable, undefined, false, true, 'network_signal'],
-    [Reason.Timeout, undefined, false, true, 'network_signal'],
-    [Reason.WebSocket, undefined, false, false, 'offline'],
-    [Reason.NotAllowed, undefined, false, true, 'not_allowed'],
-    [Reason.LeaveRequest, DisconnectReason.DUPLICATE_IDENTITY, false, true, 'joined_elsewhere'],
-    [Reason.LeaveRequest, DisconnectReason.ROOM_DELETED, true, true, 'room_closed'],
-    [undefined, undefined, false, true, 'network_signal'],
-  ];
+  const cases: [Reason | undefined, DisconnectReason | undefined, boolean, boolean, FailureCode][] =
+    [
+      [Reason.InternalError, undefined, true, true, 'network_media'],
+      [Reason.InternalError, undefined, false, true, 'network_signal'],
+      [Reason.ServerUnreachable, undefined, false, true, 'network_signal'],
+      [Reason.Timeout, undefined, false, true, 'network_signal'],
+      [Reason.WebSocket, undefined, false, false, 'offline'],
+      [Reason.NotAllowed, undefined, false, true, 'not_allowed'],
+      [Reason.LeaveRequest, DisconnectReason.DUPLICATE_IDENTITY, false, true, 'joined_elsewhere'],
+      [Reason.LeaveRequest, DisconnectReason.ROOM_DELETED, true, true, 'room_closed'],
+      [undefined, undefined, false, true, 'network_signal'],
+    ];
   for (const [reason, leave, signalConnected, online, code] of cases) {
     assert.equal(failureOfConnect(reason, leave, signalConnected, online), code);
   }
@@ -70,7 +71,8 @@ test('a call that ends says why', () => {
     [DisconnectReason.SIGNAL_CLOSE, false, 'offline'],
     [undefined, true, 'connection_lost'],
   ];
-  for (const [reason, online, code] of cases) assert.equal(failureOfDisconnect(reason, online), code);
+  for (const [reason, online, code] of cases)
+    assert.equal(failureOfDisconnect(reason, online), code);
 });
 
 test('a device that does not open says why', () => {

@@ -30,7 +30,10 @@ describe('the page in Chromium', { skip: withoutBrowser }, () => {
     await bench.visit(page);
     await page.waitForSelector('[data-testid=prejoin-join]');
     await page.click('[data-testid=prejoin-join]');
-    assert.equal(await page.$eval('[data-testid=name-input]', (input) => input.ariaInvalid), 'true');
+    assert.equal(
+      await page.$eval('[data-testid=name-input]', (input) => input.ariaInvalid),
+      'true',
+    );
     bench.server.answers.set('/api/join', 'never');
     await page.type('[data-testid=name-input]', 'Sample Person');
     await page.click('[data-testid=prejoin-join]');
@@ -42,9 +45,12 @@ describe('the page in Chromium', { skip: withoutBrowser }, () => {
     const { page } = await bench.page();
     await bench.visit(page);
     await openDevices(page);
-    await page.waitForFunction(() => (document.querySelector('.preview video') as HTMLVideoElement).videoWidth > 0);
     await page.waitForFunction(
-      () => (document.querySelector('[data-testid=camera-select]') as HTMLSelectElement).value !== '',
+      () => (document.querySelector('.preview video') as HTMLVideoElement).videoWidth > 0,
+    );
+    await page.waitForFunction(
+      () =>
+        (document.querySelector('[data-testid=camera-select]') as HTMLSelectElement).value !== '',
     );
     await page.click('[data-testid=camera-toggle]');
     await page.waitForSelector('.preview video', { hidden: true });
@@ -144,7 +150,10 @@ describe('the page in Chromium', { skip: withoutBrowser }, () => {
     await page.keyboard.press('c');
     await page.waitForSelector('[data-testid=chat-input]', { visible: true });
     await page.keyboard.type('m and c are letters here');
-    const typed = await page.$eval('[data-testid=chat-input]', (field) => (field as HTMLTextAreaElement).value);
+    const typed = await page.$eval(
+      '[data-testid=chat-input]',
+      (field) => (field as HTMLTextAreaElement).value,
+    );
     assert.equal(typed, 'm and c are letters here');
     await page.keyboard.press('Escape');
     await page.waitForSelector('[data-testid=chat-input]', { hidden: true });
@@ -158,7 +167,10 @@ describe('the page in Chromium', { skip: withoutBrowser }, () => {
     await page.waitForSelector('[data-testid=left]');
     await page.reload();
     await page.waitForSelector('[data-testid=left]');
-    bench.server.answers.set('/api/join', { status: 401, body: { error: 'session_ended', message: 'x' } });
+    bench.server.answers.set('/api/join', {
+      status: 401,
+      body: { error: 'session_ended', message: 'x' },
+    });
     await page.click('[data-testid=rejoin]');
     assert.equal(await failureCode(page), 'session_ended');
     assert.deepEqual(complaints, []);

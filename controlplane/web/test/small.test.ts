@@ -11,11 +11,22 @@ describe('address', () => {
 
   test('the token comes from the fragment and goes from the address', () => {
     const address = parse('/consult?autojoin=1#b3Jhbmdl-_x');
-    assert.deepEqual(address, { link: 'b3Jhbmdl-_x', autojoin: true, clean: '/consult?autojoin=1' });
+    assert.deepEqual(address, {
+      link: 'b3Jhbmdl-_x',
+      autojoin: true,
+      clean: '/consult?autojoin=1',
+    });
   });
 
   test('what cannot be a token is none', () => {
-    for (const hash of ['', '#', '#short', '#with space in it', '#<script>alert(1)</script>', `#${'a'.repeat(513)}`]) {
+    for (const hash of [
+      '',
+      '#',
+      '#short',
+      '#with space in it',
+      '#<script>alert(1)</script>',
+      `#${'a'.repeat(513)}`,
+    ]) {
       assert.equal(parse(`/consult${hash}`).link, null, hash.slice(0, 20));
     }
     assert.equal(parse('/?autojoin=yes#abcdefgh').autojoin, false);

@@ -17,7 +17,10 @@ test('a link leads through the pre-join screen into the call and out again', () 
   assert.deepEqual(call, { at: 'in_call', connection: 'live' });
   const left = next(call, { type: 'left' });
   assert.deepEqual(left, { at: 'left' });
-  assert.deepEqual(next(left, { type: 'join', from: 'session' }), { at: 'joining', from: 'session' });
+  assert.deepEqual(next(left, { type: 'join', from: 'session' }), {
+    at: 'joining',
+    from: 'session',
+  });
 });
 
 test('a dropped connection shows in the call and heals there', () => {

@@ -192,7 +192,8 @@ export class CallView {
       return;
     }
     const target = event.target instanceof Element ? event.target : null;
-    const typing = target?.closest('input, textarea, select, dialog') != null || !recallShortcutsOn();
+    const typing =
+      target?.closest('input, textarea, select, dialog') != null || !recallShortcutsOn();
     const { key, repeat, altKey, ctrlKey, metaKey } = event;
     const shortcut = shortcutOf({ key, repeat, altKey, ctrlKey, metaKey, typing });
     if (shortcut === null) return;

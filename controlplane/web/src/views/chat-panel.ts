@@ -38,13 +38,23 @@ export class ChatPanel {
     this.#actions = actions;
     const close = h(
       'button',
-      { type: 'button', class: 'round plain', 'aria-label': text.chat.close, 'data-testid': 'chat-close' },
+      {
+        type: 'button',
+        class: 'round plain',
+        'aria-label': text.chat.close,
+        'data-testid': 'chat-close',
+      },
       icon('close'),
     );
     onClick(close, () => actions.close());
     const send = h(
       'button',
-      { type: 'submit', class: 'round primary', 'aria-label': text.chat.send, 'data-testid': 'chat-send' },
+      {
+        type: 'submit',
+        class: 'round primary',
+        'aria-label': text.chat.send,
+        'data-testid': 'chat-send',
+      },
       icon('send'),
     );
     const form = h('form', { class: 'chat-form' }, this.#input, send);

@@ -35,7 +35,12 @@ function openDialog(title: string, body: HTMLElement, closed: () => void): void 
   const heading = h('h2', { id: uniqueId('dialog') }, title);
   const close = h(
     'button',
-    { type: 'button', class: 'round plain', 'aria-label': text.close, 'data-testid': 'dialog-close' },
+    {
+      type: 'button',
+      class: 'round plain',
+      'aria-label': text.close,
+      'data-testid': 'dialog-close',
+    },
     icon('close'),
   );
   const dialog = h(

@@ -21,7 +21,8 @@ export function failureScreen(code: FailureCode, actions: FailureActions): HTMLE
           { type: 'button', class: 'button primary', 'data-testid': `failure-${action}` },
           action === 'retry' ? text.retry : text.rejoin,
         );
-  if (button !== null) onClick(button, () => (action === 'retry' ? actions.retry() : actions.rejoin()));
+  if (button !== null)
+    onClick(button, () => (action === 'retry' ? actions.retry() : actions.rejoin()));
   return h(
     'main',
     { class: 'screen narrow' },

@@ -21,7 +21,12 @@ export class PrejoinView {
   readonly #invitation: Invitation;
   readonly #media: LocalMedia;
   readonly #actions: PrejoinActions;
-  readonly #video = h('video', { muted: true, autoplay: true, playsinline: true, class: 'mirrored' });
+  readonly #video = h('video', {
+    muted: true,
+    autoplay: true,
+    playsinline: true,
+    class: 'mirrored',
+  });
   readonly #placeholder = h('p', { class: 'preview-words' });
   readonly #toggles: ReadonlyMap<DeviceKind, HTMLButtonElement>;
   readonly #explanation: HTMLElement;
@@ -31,6 +36,8 @@ export class PrejoinView {
   readonly #name: HTMLInputElement | null;
   readonly #nameError = h('p', { class: 'field-error', id: uniqueId('name-error') });
   readonly #fields: DeviceFields;
+  /** Hidden until the browser has been asked: before that it names no device. */
+  readonly #devices: HTMLElement;
   #phase: Phase = 'explain';
   #shown: MediaStreamTrack | null = null;
   #problemsShown = '';
@@ -60,6 +67,12 @@ export class PrejoinView {
       switchTo: (kind, id) => void media.switchTo(kind, id),
       microphoneTrack: () => media.microphone?.mediaStreamTrack ?? null,
     });
+    this.#devices = h(
+      'section',
+      { class: 'card prejoin-devices' },
+      h('h2', {}, text.prejoin.devices),
+      this.#fields.element,
+    );
     this.#video.muted = true;
     this.element = this.#compose();
   }
@@ -79,6 +92,7 @@ export class PrejoinView {
     for (const kind of this.#toggles.keys()) this.#showToggle(kind);
     this.#explanation.hidden = this.#phase === 'asked';
     this.#withoutDevices.hidden = this.#phase === 'asked';
+    this.#devices.hidden = this.#phase !== 'asked';
     const asking = this.#phase === 'asking';
     this.#explanation.classList.toggle('asking', asking);
     this.#showProblems();
@@ -140,12 +154,7 @@ export class PrejoinView {
         this.#notices,
       ),
       form,
-      h(
-        'section',
-        { class: 'card prejoin-devices' },
-        h('h2', {}, text.prejoin.devices),
-        this.#fields.element,
-      ),
+      this.#devices,
     );
   }
 

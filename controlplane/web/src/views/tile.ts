@@ -86,7 +86,11 @@ export class Tile {
       speaking ? text.tile.speaking : null,
       quality,
     ];
-    setAttribute(this.element, 'aria-label', description.filter((part) => part !== null).join(', '));
+    setAttribute(
+      this.element,
+      'aria-label',
+      description.filter((part) => part !== null).join(', '),
+    );
   }
 
   /** Cuts the picture to the tile, or shows it whole, whichever its shape asks for. */
@@ -139,7 +143,10 @@ export class Tile {
 function initialsOf(name: string): string {
   const words = name.split(/\s+/).filter((word) => /^\p{L}/u.test(word));
   const letters = [words[0], words.length > 1 ? words.at(-1) : undefined];
-  return letters.map((word) => [...(word ?? '')][0] ?? '').join('').toUpperCase();
+  return letters
+    .map((word) => [...(word ?? '')][0] ?? '')
+    .join('')
+    .toUpperCase();
 }
 
 const QUALITY_ICONS: Record<ConnectionQuality, IconName> = {
