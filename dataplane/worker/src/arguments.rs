@@ -1,0 +1,29 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use tracing::Level;
+
+/// Bedside's data plane: forwards media between the peers that a control plane names.
+///
+/// It takes its configuration from the control plane that connects to its socket. Either process
+/// may be restarted without the other: while there is no control plane, media keeps flowing.
+#[derive(Debug, Parser)]
+#[command(name = "bedside-dataplane", version)]
+pub(crate) struct Arguments {
+    /// Unix socket to listen on for the control plane; only this user and root may connect
+    #[arg(long, value_name = "PATH", required_unless_present = "check")]
+    pub(crate) socket: Option<PathBuf>,
+
+    /// Least severe level to log to standard error: error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub(crate) log: Level,
+
+    /// Print whether this host can run a data plane and what to do if not, then exit
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[cfg(test)]
+mod tests;

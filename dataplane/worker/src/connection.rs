@@ -1,0 +1,216 @@
+//! One control plane's connection, after it was welcomed: commands in, events out.
+
+use std::cell::Cell;
+use std::net::Shutdown;
+use std::rc::Rc;
+
+use bedside_protocol::frame::{self, Decoder};
+use bedside_protocol::{EventFrame, FromControl, FromDataplane, Generation};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_uring::net::UnixStream;
+
+use crate::fleet::Fleet;
+use crate::limits::{EVENTS_PER_WRITE_MAX, GREETING_MAX, LAST_EVENTS_MAX, READ_BYTES};
+
+/// A connection with its two tasks.
+pub(crate) struct Connection {
+    stream: Rc<UnixStream>,
+    state: Rc<State>,
+    reader: JoinHandle<()>,
+    writer: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Told when the connection is to end or to finish.
+    changed: Notify,
+    /// Nothing more is written.
+    closed: Cell<bool>,
+    /// The writer ends once nothing waits.
+    finishing: Cell<bool>,
+}
+
+/// Reads frames of one direction from a stream.
+pub(crate) struct FrameReader {
+    stream: Rc<UnixStream>,
+    decoder: Decoder,
+    buffer: Vec<u8>,
+}
+
+/// Why no frame was read.
+#[derive(Debug)]
+pub(crate) enum ReadEnd {
+    /// The other side closed, or the connection broke.
+    Closed,
+    /// What came is not a frame.
+    Frame(frame::Error),
+}
+
+impl FrameReader {
+    pub(crate) fn new(stream: Rc<UnixStream>) -> Self {
+        Self {
+            stream,
+            decoder: Decoder::new(),
+            buffer: Vec::with_capacity(READ_BYTES),
+        }
+    }
+
+    /// The next frame.
+    ///
+    /// # Errors
+    /// [`ReadEnd`]; nothing can be read any more.
+    pub(crate) async fn next<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, ReadEnd> {
+        loop {
+            if let Some(frame) = self.decoder.next().map_err(ReadEnd::Frame)? {
+                return Ok(frame);
+            }
+            let mut buffer = std::mem::take(&mut self.buffer);
+            buffer.clear();
+            let (result, buffer) = self.stream.read(buffer).await;
+            self.buffer = buffer;
+            match result {
+                Ok(1..) => self.decoder.extend(&self.buffer),
+                Ok(0) | Err(_) => return Err(ReadEnd::Closed),
+            }
+        }
+    }
+}
+
+/// Writes one frame. `false` if the connection broke or takes too long.
+pub(crate) async fn write(stream: &UnixStream, message: &FromDataplane) -> bool {
+    let mut bytes = Vec::new();
+    if let Err(error) = frame::encode(message, &mut bytes) {
+        tracing::error!("a frame cannot be written: {error}");
+        return false;
+    }
+    match timeout(GREETING_MAX, stream.write_all(bytes)).await {
+        Ok((result, _)) => result.is_ok(),
+        Err(_) => false,
+    }
+}
+
+impl Connection {
+    /// Serves a control plane that has been welcomed.
+    pub(crate) fn start(
+        stream: Rc<UnixStream>,
+        reader: FrameReader,
+        generation: Generation,
+        fleet: &Rc<Fleet>,
+    ) -> Self {
+        let state = Rc::new(State::default());
+        let reading = read(
+            reader,
+            Rc::clone(&stream),
+            Rc::clone(&state),
+            Rc::clone(fleet),
+        );
+        let writing = write_events(Rc::clone(&stream), Rc::clone(&state), Rc::clone(fleet));
+        let reader = tokio_uring::spawn(async move {
+            reading.await;
+            tracing::info!(generation = generation.0, "the control plane is gone");
+        });
+        Self {
+            stream,
+            state,
+            reader,
+            writer: tokio_uring::spawn(writing),
+        }
+    }
+
+    /// Ends the connection and waits until its tasks have, so that no event is taken twice.
+    pub(crate) async fn close(self) {
+        self.state.close(&self.stream);
+        // A task that panicked has been reported by the hook.
+        drop(self.reader.await);
+        drop(self.writer.await);
+    }
+
+    /// Writes what waits, for a while at most, then closes.
+    pub(crate) async fn finish(mut self) {
+        self.state.finishing.set(true);
+        self.state.changed.notify_one();
+        if timeout(LAST_EVENTS_MAX, &mut self.writer).await.is_err() {
+            tracing::warn!("the control plane did not take the last events");
+            self.state.close(&self.stream);
+            drop(self.writer.await);
+        }
+        self.state.close(&self.stream);
+        drop(self.reader.await);
+    }
+}
+
+impl State {
+    fn close(&self, stream: &UnixStream) {
+        self.closed.set(true);
+        self.changed.notify_one();
+        // Ends a read and a write that are under way. Fails only if the other side has closed.
+        drop(stream.shutdown(Shutdown::Both));
+    }
+}
+
+async fn read(mut reader: FrameReader, stream: Rc<UnixStream>, state: Rc<State>, fleet: Rc<Fleet>) {
+    loop {
+        match reader.next().await {
+            Ok(FromControl::Command(frame)) => fleet.command(frame).await,
+            Ok(FromControl::Hello(_)) => {
+                tracing::warn!("a second hello on one connection; closing it");
+                break;
+            }
+            Err(ReadEnd::Closed) => break,
+            Err(ReadEnd::Frame(error)) => {
+                tracing::warn!("closing the connection: {error}");
+                break;
+            }
+        }
+    }
+    state.close(&stream);
+}
+
+async fn write_events(stream: Rc<UnixStream>, state: Rc<State>, fleet: Rc<Fleet>) {
+    let mut frames: Vec<EventFrame> = Vec::new();
+    let mut bytes = Vec::new();
+    while !state.closed.get() {
+        let mut wrote = false;
+        for spool in fleet.spools() {
+            let (worker, dropped) = (spool.worker().0, spool.take_dropped());
+            if dropped > 0 {
+                tracing::warn!(worker, dropped, "events were lost: nobody took them");
+            }
+            spool.take(EVENTS_PER_WRITE_MAX, &mut frames);
+            let Some(last) = frames.last().map(|frame| frame.sequence) else {
+                continue;
+            };
+            let messages: Vec<FromDataplane> = frames.drain(..).map(FromDataplane::Event).collect();
+            bytes.clear();
+            for message in &messages {
+                if let Err(error) = frame::encode(message, &mut bytes) {
+                    tracing::error!(worker, "an event cannot be written: {error}");
+                }
+            }
+            let (result, returned) = stream.write_all(bytes).await;
+            bytes = returned;
+            if result.is_err() {
+                spool.restore(messages.into_iter().filter_map(|message| match message {
+                    FromDataplane::Event(frame) => Some(frame),
+                    _ => None,
+                }));
+                state.close(&stream);
+                return;
+            }
+            spool.delivered(last);
+            wrote = true;
+        }
+        if wrote {
+            continue;
+        }
+        if state.finishing.get() {
+            return;
+        }
+        tokio::select! {
+            () = fleet.news.notified() => {}
+            () = state.changed.notified() => {}
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Events on their way from a worker to the control plane.
+//!
+//! A worker numbers its events and never waits: while nobody takes them they stay here, and when
+//! there is no room the oldest are dropped, which shows as a gap in the numbers.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bedside_protocol::limits::EVENTS_WAITING_MAX;
+use bedside_protocol::{Event, EventFrame, RoomId, WorkerId};
+use tokio::sync::Notify;
+
+use crate::limits::EVENT_BYTES_WAITING_MAX;
+
+/// One worker's events. The worker pushes, the main thread takes; the lock is held for one of
+/// either.
+#[derive(Debug)]
+pub(crate) struct Spool {
+    worker: WorkerId,
+    queue: Mutex<Queue>,
+    /// Wakes whoever writes to the control plane.
+    news: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<EventFrame>,
+    /// Payload bytes of the data messages in `waiting`.
+    bytes: usize,
+    /// Number of the last event pushed.
+    sequence: u64,
+    /// Number of the last event that a control plane got.
+    delivered: u64,
+    /// Events dropped since the last call of `take_dropped`.
+    dropped: u64,
+}
+
+impl Spool {
+    pub(crate) fn new(worker: WorkerId, news: Arc<Notify>) -> Self {
+        Self {
+            worker,
+            queue: Mutex::default(),
+            news,
+        }
+    }
+
+    /// Numbers an event and keeps it until it is taken.
+    pub(crate) fn push(&self, at_us: u64, room: RoomId, event: Event) {
+        let mut queue = self.lock();
+        queue.sequence += 1;
+        queue.bytes += data_bytes(&event);
+        let sequence = queue.sequence;
+        queue.waiting.push_back(EventFrame {
+            worker: self.worker,
+            sequence,
+            at_us,
+            room,
+            event,
+        });
+        queue.drop_oldest();
+        drop(queue);
+        self.news.notify_one();
+    }
+
+    /// Moves at most `count_max` of the oldest events to `out`.
+    pub(crate) fn take(&self, count_max: usize, out: &mut Vec<EventFrame>) {
+        let mut queue = self.lock();
+        for _ in 0..count_max {
+            let Some(frame) = queue.waiting.pop_front() else {
+                break;
+            };
+            queue.bytes -= data_bytes(&frame.event);
+            out.push(frame);
+        }
+    }
+
+    /// Puts events back that were taken, in their order, and could not be written.
+    pub(crate) fn restore(&self, frames: impl DoubleEndedIterator<Item = EventFrame>) {
+        let mut queue = self.lock();
+        for frame in frames.rev() {
+            queue.bytes += data_bytes(&frame.event);
+            queue.waiting.push_front(frame);
+        }
+        queue.drop_oldest();
+    }
+
+    /// The control plane got everything up to this number.
+    pub(crate) fn delivered(&self, sequence: u64) {
+        self.lock().delivered = sequence;
+    }
+
+    /// Number of the last event that a control plane got; 0 before the first.
+    pub(crate) fn last_delivered(&self) -> u64 {
+        self.lock().delivered
+    }
+
+    /// How many events were dropped since the last call.
+    pub(crate) fn take_dropped(&self) -> u64 {
+        std::mem::take(&mut self.lock().dropped)
+    }
+
+    /// Whose events these are.
+    pub(crate) fn worker(&self) -> WorkerId {
+        self.worker
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // Nothing panics with the lock held; if it did, the queue would still be one.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn drop_oldest(&mut self) {
+        while self.waiting.len() > EVENTS_WAITING_MAX || self.bytes > EVENT_BYTES_WAITING_MAX {
+            let Some(frame) = self.waiting.pop_front() else {
+                return;
+            };
+            self.bytes -= data_bytes(&frame.event);
+            self.dropped += 1;
+        }
+    }
+}
+
+/// What an event holds beyond its fixed size.
+fn data_bytes(event: &Event) -> usize {
+    match event {
+        Event::Data { payload, .. } => payload.len(),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,315 @@
+//! The control socket: hello, refusals, takeover, spool, stopping.
+
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
+
+use bedside_protocol::limits::FRAME_BYTES_MAX;
+use bedside_protocol::{
+    BootId, Command, DataplaneConfig, Event, FromControl, Hello, PROTOCOL_VERSION, Policy, Refusal,
+    Room, RoomId, WorkerId,
+};
+
+use crate::dataplane::{Control, Dataplane, config, hello, process, socket_path};
+
+fn on(worker: u16) -> Command {
+    Command::EnsureRoom(Room {
+        worker: WorkerId(worker),
+    })
+}
+
+/// Sends a command that is refused by an event, and returns the event's number.
+fn refused(control: &mut Control) -> u64 {
+    control.command(RoomId(999), on(9));
+    let event = control.event();
+    assert!(matches!(event.event, Event::Refused { .. }), "{event:?}");
+    assert_eq!((event.worker, event.room), (WorkerId(0), RoomId(999)));
+    event.sequence
+}
+
+#[test]
+fn a_hello_is_answered_with_what_runs() {
+    let dataplane = Dataplane::start();
+    let (_control, welcome) = dataplane.control(1);
+    assert_eq!(welcome.version, PROTOCOL_VERSION);
+    assert_ne!(welcome.boot, BootId(0));
+    assert_ne!(welcome.fingerprint_sha256, [0; 32]);
+    assert_eq!(welcome.engine, "io_uring");
+    assert_eq!(welcome.workers.len(), 2);
+    let mut ports = BTreeSet::new();
+    for (index, worker) in welcome.workers.iter().enumerate() {
+        assert_eq!(usize::from(worker.worker.0), index);
+        assert_eq!((worker.sequence, worker.rooms.len()), (0, 0));
+        assert_eq!(worker.addresses.len(), 1);
+        assert!(worker.addresses[0].ip().is_loopback());
+        ports.insert(worker.addresses[0].port());
+    }
+    assert_eq!(ports.len(), 2);
+    assert!(!ports.contains(&0));
+}
+
+#[test]
+fn the_socket_is_for_this_user_alone() {
+    let dataplane = Dataplane::start();
+    let mode = std::fs::metadata(dataplane.socket())
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn another_version_is_refused_and_the_next_one_may_try() {
+    let dataplane = Dataplane::start();
+    let mut control = dataplane.connect();
+    let refusal = control
+        .greet(Hello {
+            version: 99,
+            ..hello(1)
+        })
+        .unwrap_err();
+    assert_eq!(
+        refusal,
+        Refusal::Version {
+            ours: PROTOCOL_VERSION,
+            theirs: 99
+        }
+    );
+    assert_eq!(control.next(), None);
+    dataplane.control(1);
+}
+
+#[test]
+fn what_is_no_hello_is_refused() {
+    let dataplane = Dataplane::start();
+    let too_long = u32::try_from(FRAME_BYTES_MAX + 1).unwrap().to_be_bytes();
+    for bytes in [&too_long[..], b"\0\0\0\x02{]", b"\0\0\0\x02{}"] {
+        let mut control = dataplane.connect();
+        control.send_bytes(bytes);
+        let Some(bedside_protocol::FromDataplane::Refusal(refusal)) = control.next() else {
+            panic!("not a refusal");
+        };
+        assert!(matches!(refusal, Refusal::Malformed { .. }), "{refusal}");
+        assert_eq!(control.next(), None);
+    }
+}
+
+#[test]
+fn another_configuration_is_refused_and_who_is_in_charge_stays() {
+    let dataplane = Dataplane::start();
+    let (mut control, _) = dataplane.control(1);
+    let aead = Policy {
+        aead_only: true,
+        ..Policy::default()
+    };
+    for (config, setting) in [
+        (
+            DataplaneConfig {
+                workers: 1,
+                ..config()
+            },
+            "workers",
+        ),
+        (
+            DataplaneConfig {
+                policy: aead,
+                ..config()
+            },
+            "policy",
+        ),
+    ] {
+        let refusal = dataplane
+            .connect()
+            .greet(Hello { config, ..hello(2) })
+            .unwrap_err();
+        assert_eq!(
+            refusal,
+            Refusal::Configuration {
+                setting: setting.to_owned()
+            }
+        );
+    }
+    assert_eq!(refused(&mut control), 1);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_is_refused_and_another_may_follow() {
+    let dataplane = Dataplane::start();
+    // An address for documentation, which no host has (RFC 5737).
+    let config = DataplaneConfig {
+        listen: vec!["192.0.2.1".parse().unwrap()],
+        ..config()
+    };
+    let refusal = dataplane
+        .connect()
+        .greet(Hello { config, ..hello(1) })
+        .unwrap_err();
+    let Refusal::Start { cause } = refusal else {
+        panic!("{refusal}")
+    };
+    assert!(cause.contains("cannot listen on UDP 192.0.2.1"), "{cause}");
+    dataplane.control(1);
+}
+
+#[test]
+fn a_worker_that_cannot_start_takes_the_others_back() {
+    let dataplane = Dataplane::start();
+    // The second worker's port is taken.
+    let (taken, port) = loop {
+        let first = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let port = first.local_addr().unwrap().port();
+        if port < u16::MAX
+            && let Ok(second) = std::net::UdpSocket::bind(("127.0.0.1", port + 1))
+        {
+            break (second, port);
+        }
+    };
+    let config = DataplaneConfig { port, ..config() };
+    let wanted = Hello { config, ..hello(1) };
+    let refusal = dataplane.connect().greet(wanted.clone()).unwrap_err();
+    assert!(
+        matches!(&refusal, Refusal::Start { cause } if cause.contains("worker-1")),
+        "{refusal}"
+    );
+    drop(taken);
+    let welcome = dataplane.connect().greet(wanted).unwrap();
+    let ports: Vec<u16> = welcome
+        .workers
+        .iter()
+        .map(|worker| worker.addresses[0].port())
+        .collect();
+    assert_eq!(ports, [port, port + 1]);
+}
+
+#[test]
+fn a_new_control_plane_takes_over() {
+    let dataplane = Dataplane::start();
+    let (mut first, before) = dataplane.control(1);
+    first.command(RoomId(10), on(1));
+    first.command(RoomId(11), on(0));
+    assert_eq!(refused(&mut first), 1);
+
+    let (mut second, after) = dataplane.control(2);
+    assert_eq!(first.next(), None, "the first is closed");
+    assert_eq!(
+        (after.boot, after.fingerprint_sha256),
+        (before.boot, before.fingerprint_sha256)
+    );
+    assert_eq!(after.workers[0].rooms, [RoomId(11)]);
+    assert_eq!(after.workers[1].rooms, [RoomId(10)]);
+    assert_eq!(after.workers[0].sequence, 1);
+    assert_eq!(refused(&mut second), 2);
+
+    let refusal = dataplane.connect().greet(hello(1)).unwrap_err();
+    assert_eq!(refusal, Refusal::Superseded { newest: 2 });
+    assert_eq!(refused(&mut second), 3);
+
+    // The same control plane, after its connection broke.
+    let (mut again, _) = dataplane.control(2);
+    assert_eq!(second.next(), None);
+    assert_eq!(refused(&mut again), 4);
+}
+
+#[test]
+fn commands_of_an_older_generation_are_ignored() {
+    let dataplane = Dataplane::start();
+    let (mut control, _) = dataplane.control(5);
+    control.command(RoomId(10), on(1));
+    control.generation = bedside_protocol::Generation(4);
+    control.command(RoomId(10), Command::RemoveRoom);
+    control.generation = bedside_protocol::Generation(5);
+    assert_eq!(refused(&mut control), 1);
+    let (_, welcome) = dataplane.control(5);
+    assert_eq!(welcome.workers[1].rooms, [RoomId(10)]);
+}
+
+#[test]
+fn a_broken_stream_is_closed_and_the_next_connection_is_served() {
+    let dataplane = Dataplane::start();
+    let too_long = u32::try_from(FRAME_BYTES_MAX + 1).unwrap().to_be_bytes();
+    for bytes in [&too_long[..], b"\0\0\0\x04null"] {
+        let (mut control, _) = dataplane.control(1);
+        control.send_bytes(bytes);
+        assert_eq!(control.next(), None);
+    }
+    let (mut control, _) = dataplane.control(1);
+    control.send(&FromControl::Hello(hello(1)));
+    assert_eq!(control.next(), None, "only the first frame is a hello");
+    dataplane.control(1);
+}
+
+#[test]
+fn events_wait_for_the_next_control_plane() {
+    const EVENTS: u64 = 2_000;
+    let dataplane = Dataplane::start();
+    let (mut first, _) = dataplane.control(1);
+    for _ in 0..EVENTS {
+        first.command(RoomId(999), on(9));
+    }
+    first.finish_sending();
+    // Read some, and leave the rest unread.
+    for expected in 1..=10 {
+        assert_eq!(first.event().sequence, expected);
+    }
+    drop(first);
+    let (mut second, welcome) = dataplane.control(2);
+    let delivered = welcome.workers[0].sequence;
+    assert!((10..=EVENTS).contains(&delivered), "{delivered}");
+    for expected in delivered + 1..=EVENTS {
+        assert_eq!(second.event().sequence, expected);
+    }
+    assert_eq!(refused(&mut second), EVENTS + 1);
+}
+
+#[test]
+fn termination_is_clean_and_nothing_personal_is_logged() {
+    let dataplane = Dataplane::start();
+    let socket = dataplane.socket().to_owned();
+    let (mut control, welcome) = dataplane.control(1);
+    assert_eq!(refused(&mut control), 1);
+    let (status, log) = dataplane.terminate();
+    assert!(status.success(), "{log}");
+    assert_eq!(control.next(), None);
+    assert!(!socket.exists());
+    assert!(log.contains("stopping"), "{log}");
+    for worker in welcome.workers {
+        for address in worker.addresses {
+            assert!(!log.contains(&address.ip().to_string()), "{log}");
+        }
+    }
+}
+
+#[test]
+fn a_data_plane_without_a_control_plane_can_be_stopped() {
+    let (status, log) = Dataplane::start().terminate();
+    assert!(status.success(), "{log}");
+}
+
+#[test]
+fn a_socket_in_use_is_left_alone_and_a_dead_ones_file_is_replaced() {
+    let path = socket_path();
+    let dataplane = Dataplane::start_at(&path);
+    let second = process(&path).output().unwrap();
+    assert!(!second.status.success());
+    let log = String::from_utf8(second.stderr).unwrap();
+    assert!(log.contains("in use by a running data plane"), "{log}");
+    dataplane.control(1);
+    drop(dataplane);
+
+    // As a killed process leaves it.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert!(path.exists());
+    Dataplane::start_at(&path).control(1);
+}
+
+#[test]
+fn the_check_says_whether_this_host_can_run_it() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_bedside-dataplane"))
+        .arg("--check")
+        .stderr(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("ok   io_uring set-up"), "{text}");
+}

@@ -1,0 +1,9 @@
+//! The real process, spoken to over its socket as a control plane does.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends where something is not as expected"
+)]
+
+mod control;
+mod dataplane;
