@@ -122,9 +122,10 @@ class Page implements ConsultListener {
       case 'return_to_call':
         return this.#rejoin();
       case 'show_left':
-        return this.#send({ type: 'left' });
+        this.#send({ type: 'left' });
+        return;
       case 'no_link':
-        return this.#send({ type: 'failed', code: 'link_missing' });
+        this.#send({ type: 'failed', code: 'link_missing' });
     }
   }
 
@@ -162,8 +163,9 @@ class Page implements ConsultListener {
 
   /** Asks to be let in and connects, while `devices` may still be opening. */
   async #enter(from: 'link' | 'session', devices = Promise.resolve()): Promise<void> {
+    // A second press while the first is under way must not use the link up twice.
+    if (!this.#send({ type: 'join', from })) return;
     this.#clock.startJoin();
-    this.#send({ type: 'join', from });
     try {
       const link = from === 'link' ? this.#link : null;
       const admission = await requestAdmission(link, this.#displayName);
@@ -193,12 +195,14 @@ class Page implements ConsultListener {
     this.#send({ type: 'failed', code });
   }
 
-  #send(event: Event): void {
+  /** Says whether the event meant anything in the present state. */
+  #send(event: Event): boolean {
     const state = next(this.#state, event);
-    if (state === this.#state) return;
+    if (state === this.#state) return false;
     this.#state = state;
     if (state.at === 'in_call' && this.#call !== null) this.#call.showConnection(state.connection);
     else this.#draw();
+    return true;
   }
 
   #draw(): void {

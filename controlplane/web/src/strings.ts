@@ -216,7 +216,7 @@ export const text = {
     askTitle: 'Camera and microphone',
     ask: 'Your browser will ask whether this page may use your camera and microphone. Choose “Allow”: nothing is sent before you join.',
     askButton: 'Turn on camera and microphone',
-    asking: 'Waiting for your answer to the browser’s question…',
+    asking: 'Starting camera and microphone… If your browser asks, choose “Allow”.',
     preview: 'Your camera',
     cameraOff: 'Camera is off',
     devices: 'Devices',

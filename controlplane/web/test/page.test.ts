@@ -40,6 +40,28 @@ describe('the page in Chromium', { skip: withoutBrowser }, () => {
     await page.waitForSelector('[data-testid=waiting]');
   });
 
+  test('joining twice uses the link once', async () => {
+    bench.server.answers.set('/api/link', {
+      status: 200,
+      body: { ...INVITATION, display_name: 'Sample Person' },
+    });
+    bench.server.answers.set('/api/join', 'never');
+    const { page } = await bench.page();
+    await bench.visit(page);
+    await page.waitForSelector('[data-testid=prejoin-join]');
+    bench.server.requests.length = 0;
+    await page.$eval('[data-testid=prejoin-join]', (button) => {
+      (button as HTMLElement).click();
+      (button as HTMLElement).click();
+    });
+    await page.waitForSelector('[data-testid=waiting]');
+    await page.waitForFunction(() => window.bedside.timings.joinClickMs !== null);
+    // A request of the page's own comes after any second join that it may have sent.
+    await page.evaluate(() => fetch('/consult'));
+    const joins = bench.server.requests.filter((path) => path === '/api/join');
+    assert.equal(joins.length, 1);
+  });
+
   test('the camera is previewed, and can be turned off and on', async () => {
     bench.server.answers.set('/api/link', { status: 200, body: INVITATION });
     const { page } = await bench.page();
