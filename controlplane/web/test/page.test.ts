@@ -47,6 +47,10 @@ describe('the page in Chromium', { skip: withoutBrowser }, () => {
     });
     bench.server.answers.set('/api/join', 'never');
     const { page } = await bench.page();
+    // The browser would ask, so that the devices open after the first press, and before the join.
+    await page.evaluateOnNewDocument(() => {
+      navigator.permissions.query = () => Promise.resolve({ state: 'prompt' } as PermissionStatus);
+    });
     await bench.visit(page);
     await page.waitForSelector('[data-testid=prejoin-join]');
     bench.server.requests.length = 0;
