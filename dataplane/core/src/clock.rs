@@ -39,10 +39,11 @@ const UNIX_EPOCH_IN_NTP_S: u64 = 2_208_988_800;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::tests::support::start;
 
     #[test]
     fn times_count_from_the_anchor() {
-        let anchor = Instant::now();
+        let anchor = start();
         let clock = Clock {
             instant: anchor,
             unix_us: 1_500_000,
@@ -55,7 +56,7 @@ mod tests {
 
     #[test]
     fn an_instant_before_the_anchor_is_the_anchor() {
-        let early = Instant::now();
+        let early = start();
         let clock = Clock {
             instant: early + Duration::from_secs(1),
             unix_us: 7,

@@ -135,6 +135,8 @@ impl Core {
             Command::SendData(message) if message.payload.len() > DATA_MESSAGE_BYTES_MAX => {
                 Err("the message is too long")
             }
+            // sctp-proto sends nothing for one; LiveKit's messages are never empty.
+            Command::SendData(message) if message.payload.is_empty() => Err("the message is empty"),
             Command::SendData(message) => {
                 self.transports.send_data(now, room, message, sink);
                 Ok(())

@@ -146,8 +146,8 @@ impl Transports {
             rooms: Rooms::default(),
             slots: Vec::new(),
             free: Vec::new(),
-            by_peer: HashMap::with_hasher(hasher.clone()),
-            by_ufrag: HashMap::with_hasher(hasher.clone()),
+            by_peer: HashMap::with_hasher(hasher),
+            by_ufrag: HashMap::with_hasher(hasher),
             by_path: HashMap::with_hasher(hasher),
             timers: Timers::default(),
             events: VecDeque::new(),
@@ -599,4 +599,4 @@ impl Transports {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -79,12 +79,13 @@ const COMPACT_ABOVE: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::tests::support::start;
     use proptest::prelude::*;
     use std::time::Duration;
 
     #[test]
     fn the_earliest_comes_first_and_a_later_setting_counts() {
-        let start = Instant::now();
+        let start = start();
         let at = |ms| start + Duration::from_millis(ms);
         let mut timers = Timers::default();
         timers.set(0, at(30));
@@ -100,7 +101,7 @@ mod tests {
 
     #[test]
     fn moving_a_due_time_forever_does_not_grow_the_heap() {
-        let start = Instant::now();
+        let start = start();
         let mut timers = Timers::default();
         timers.set(1, start);
         for ms in 0..100_000 {
@@ -114,7 +115,7 @@ mod tests {
         fn equals_a_plain_table(
             steps in prop::collection::vec((0_usize..8, 0_u64..50, 0_u8..3), 0..200)
         ) {
-            let start = Instant::now();
+            let start = start();
             let at = |ms: u64| start + Duration::from_millis(ms);
             let mut timers = Timers::default();
             let mut table: [Option<Instant>; 8] = [None; 8];

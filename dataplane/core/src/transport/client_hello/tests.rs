@@ -216,7 +216,8 @@ proptest! {
         for (sequence, (start, length)) in (0..).zip(cuts) {
             let end = (start + length).min(body.len());
             let start = start.min(end);
-            whole = whole.or(assembly.push(&fragment(&body, start, end, sequence)));
+            let pushed = assembly.push(&fragment(&body, start, end, sequence));
+            whole = whole.or(pushed);
             prop_assert!(assembly.arrived.len() <= CLIENT_HELLO_FRAGMENTS_MAX);
         }
         prop_assert_eq!(whole.map(|whole| whole.body), Some(body));

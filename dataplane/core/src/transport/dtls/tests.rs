@@ -1,4 +1,5 @@
 use super::*;
+use crate::transport::tests::support::start;
 use SrtpProfile::{AeadAes128Gcm, AeadAes256Gcm, Aes128CmHmacSha1_80};
 
 const OPEN: Policy = Policy {
@@ -67,7 +68,7 @@ impl Pair {
         policy: Policy,
         client: fn(Arc<dimpl::Config>, DtlsCert, Instant) -> dimpl::Dtls,
     ) -> Self {
-        let now = Instant::now();
+        let now = start();
         let stock = stock_provider().dtls_provider;
         let certificate = stock.generate_certificate().unwrap();
         let tap = provider(policy);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::transport::tests::support::start;
 use bedside_protocol::Secret;
 use str0m::ice::{StunMessageBuilder, TransId};
 
@@ -51,7 +52,7 @@ fn check_of(session: &Credentials) -> Vec<u8> {
 
 #[test]
 fn a_check_with_the_password_is_authenticated_and_answered() {
-    let now = Instant::now();
+    let now = start();
     let agent = Agent::new(session(1), now);
     let datagram = check_of(&session(1));
     let check = Check::parse(&datagram).unwrap();
@@ -79,7 +80,7 @@ fn a_check_with_the_password_is_authenticated_and_answered() {
 
 #[test]
 fn a_wrong_password_name_or_bit_is_not_authenticated() {
-    let agent = Agent::new(session(1), Instant::now());
+    let agent = Agent::new(session(1), start());
     let password = session(1).local.password.expose().clone();
     let mut flipped = check_of(&session(1));
     flipped[25] ^= 1;
@@ -128,7 +129,7 @@ fn what_is_not_a_check_is_told_apart() {
 
 #[test]
 fn a_client_that_takes_itself_for_controlled_is_told_otherwise() {
-    let agent = Agent::new(session(1), Instant::now());
+    let agent = Agent::new(session(1), start());
     let password = session(1).local.password.expose().clone();
     let message = StunMessage::binding_request("ours1:theirs1", TransId::new(), false, 1, 2, false);
     let datagram = sign(message, &password);
@@ -144,7 +145,7 @@ fn a_client_that_takes_itself_for_controlled_is_told_otherwise() {
 
 #[test]
 fn the_last_nomination_counts() {
-    let now = Instant::now();
+    let now = start();
     let mut agent = Agent::new(session(1), now);
     assert!(!agent.accept(now, path(1), false, true).nominated);
     assert_eq!(agent.nominated(), None);
@@ -160,7 +161,7 @@ fn the_last_nomination_counts() {
 
 #[test]
 fn both_credentials_count_until_the_new_ones_nominate() {
-    let now = Instant::now();
+    let now = start();
     let mut agent = Agent::new(session(1), now);
     agent.accept(now, path(1), true, true);
     assert_eq!(agent.restart(session(2), now), None);
@@ -193,7 +194,7 @@ fn both_credentials_count_until_the_new_ones_nominate() {
 
 #[test]
 fn of_two_restarts_the_one_that_never_nominated_is_dropped() {
-    let now = Instant::now();
+    let now = start();
     let mut agent = Agent::new(session(1), now);
     agent.accept(now, path(1), true, true);
     assert_eq!(agent.restart(session(2), now), None);
@@ -203,14 +204,14 @@ fn of_two_restarts_the_one_that_never_nominated_is_dropped() {
 
 #[test]
 fn a_restart_before_the_first_nomination_replaces() {
-    let now = Instant::now();
+    let now = start();
     let mut agent = Agent::new(session(1), now);
     assert_eq!(agent.restart(session(2), now), Some(session(1)));
 }
 
 #[test]
 fn paths_are_bounded_and_the_nominated_one_stays() {
-    let start = Instant::now();
+    let start = start();
     let mut agent = Agent::new(session(1), start);
     agent.accept(start, path(1), true, true);
     for port in 2..100 {
@@ -226,7 +227,7 @@ fn paths_are_bounded_and_the_nominated_one_stays() {
 
 #[test]
 fn silent_paths_close_but_for_the_nominated_one() {
-    let start = Instant::now();
+    let start = start();
     let mut agent = Agent::new(session(1), start);
     agent.accept(start, path(1), true, true);
     agent.accept(start, path(2), false, true);
@@ -252,7 +253,7 @@ fn credentials_are_checked() {
 
 #[test]
 fn any_bytes_are_taken() {
-    let agent = Agent::new(session(1), Instant::now());
+    let agent = Agent::new(session(1), start());
     let whole = check_of(&session(1));
     bolero::check!()
         .with_type::<(Vec<u8>, Vec<(u16, u8)>)>()

@@ -1,0 +1,134 @@
+//! Data channels.
+
+use super::*;
+
+#[test]
+fn messages_pass_both_ways_on_both_channels() {
+    for opens_channels in [true, false] {
+        let mut world = connected(Kind {
+            opens_channels,
+            ..Kind::default()
+        });
+        let peer = world.clients[0].peer;
+        for (label, channel) in [
+            ("_reliable", DataChannelKind::Reliable),
+            ("_lossy", DataChannelKind::Lossy),
+        ] {
+            for size_bytes in [1, 1_000, 60_000, DATA_MESSAGE_BYTES_MAX] {
+                let message = vec![0xa5; size_bytes];
+                world.events.clear();
+                world.clients[0].data.clear();
+                assert!(world.with_client(0, |client| client.write(label, &message)));
+                world.command(send(&[peer], channel, &message));
+                world.run(Duration::from_secs(3));
+                assert_eq!(world.clients[0].data, [(label.to_owned(), message.clone())]);
+                let expected = Event::Data {
+                    peer,
+                    channel,
+                    payload: message,
+                };
+                assert!(
+                    world.events.contains(&expected),
+                    "{label} {size_bytes} bytes"
+                );
+            }
+        }
+        assert_eq!(world.server.statistics().transport.stalled, 0);
+    }
+}
+
+#[test]
+fn a_message_to_many_reaches_who_can_be_reached() {
+    let (mut world, fingerprint) = world(Policy::default());
+    for _ in 0..3 {
+        world.join(Kind::default(), fingerprint);
+    }
+    assert!(world.run_until(Duration::from_secs(5), are_connected));
+    let [first, _, third] = [0, 1, 2].map(|index| world.clients[index].peer);
+    world.command(send(
+        &[first, PeerId(99), third],
+        DataChannelKind::Reliable,
+        b"hello",
+    ));
+    world.run(Duration::from_secs(1));
+    let received: Vec<_> = world
+        .clients
+        .iter()
+        .map(|client| client.data.len())
+        .collect();
+    assert_eq!(received, [1, 0, 1]);
+    assert_eq!(world.server.statistics().transport.data_without_channel, 1);
+}
+
+#[test]
+fn a_client_that_takes_nothing_holds_bounded_memory() {
+    let mut world = connected(Kind::default());
+    let peer = world.clients[0].peer;
+    world.weather = Box::new(|_, _, _| Vec::new());
+    for number in 0..100_u8 {
+        world.command(send(&[peer], DataChannelKind::Reliable, &[number; 16_000]));
+        world.command(send(&[peer], DataChannelKind::Lossy, &[number; 16_000]));
+    }
+    let dropped = world.server.statistics().transport.data_dropped;
+    assert!(dropped > 150, "{dropped}");
+
+    // What is kept arrives in order, the newest last.
+    world.weather = Box::new(|_, _, bytes| vec![bytes]);
+    world.run(Duration::from_secs(20));
+    let reliable: Vec<u8> = world.clients[0]
+        .data
+        .iter()
+        .filter(|(label, _)| label == "_reliable")
+        .map(|(_, message)| message[0])
+        .collect();
+    assert!(reliable.is_sorted());
+    assert_eq!(reliable.last(), Some(&99));
+    assert!((16..40).contains(&reliable.len()), "{reliable:?}");
+}
+
+#[test]
+fn other_channels_are_taken_and_ignored() {
+    let mut world = connected(Kind::default());
+    world.events.clear();
+    world.with_client(0, |client| {
+        client.open_channel("_data_track", false);
+        client.open_channel("something", true);
+    });
+    let open = |world: &World<Core>| world.clients[0].channels.len() == 4;
+    assert!(world.run_until(Duration::from_secs(2), open));
+    assert_eq!(world.server.statistics().transport.channels_ignored, 1);
+    assert!(world.with_client(0, |client| client.write("something", b"?")));
+    world.run(Duration::from_secs(1));
+    assert!(world.events.is_empty());
+    assert_eq!(world.server.statistics().transport.data_ignored, 1);
+    assert_alive(&mut world);
+}
+
+#[test]
+fn a_client_cannot_hold_channels_without_bound() {
+    let mut world = connected(Kind::default());
+    world.with_client(0, |client| {
+        for number in 0..100 {
+            client.open_channel(&format!("channel {number}"), true);
+        }
+    });
+    world.run(Duration::from_secs(10));
+    assert_eq!(world.server.statistics().transport.channels_ignored, 100);
+    assert_alive(&mut world);
+}
+
+#[test]
+fn an_empty_message_and_one_over_the_bound_are_refused() {
+    let mut world = connected(Kind::default());
+    let peer = world.clients[0].peer;
+    let message = vec![0; DATA_MESSAGE_BYTES_MAX + 1];
+    world.command(send(&[peer], DataChannelKind::Reliable, &message));
+    world.command(send(&[peer], DataChannelKind::Reliable, &[]));
+    assert_eq!(
+        refusals(&world),
+        [
+            ("send_data", "the message is too long"),
+            ("send_data", "the message is empty"),
+        ]
+    );
+}
