@@ -29,7 +29,6 @@ pub struct Check {
 
 /// How a check ended, with what was found, in words for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Outcome {
     /// As needed.
     Passed(String),

@@ -23,6 +23,10 @@ pub(crate) struct Arguments {
     /// Print whether this host can run a data plane and what to do if not, then exit
     #[arg(long)]
     pub(crate) check: bool,
+
+    /// Print the check as JSON, for programs
+    #[arg(long, requires = "check")]
+    pub(crate) json: bool,
 }
 
 #[cfg(test)]

@@ -20,7 +20,9 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use bedside_ring::{Outcome, Report};
 use clap::Parser as _;
+use serde_json::json;
 
 use crate::arguments::Arguments;
 use crate::error::WorkerError;
@@ -34,7 +36,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let Some(socket) = arguments.socket.filter(|_| !arguments.check) else {
-        return check();
+        return check(arguments.json);
     };
     tracing_subscriber::fmt()
         .with_max_level(arguments.log)
@@ -67,15 +69,32 @@ fn run(socket: &Path) -> Result<(), WorkerError> {
 }
 
 /// Prints whether this host can run a data plane, and what to type where it cannot.
-fn check() -> ExitCode {
+fn check(json: bool) -> ExitCode {
     let report = bedside_ring::probe();
     // A closed pipe is the reader's choice.
-    drop(write!(std::io::stdout(), "{report}"));
+    drop(if json {
+        writeln!(std::io::stdout(), "{}", as_json(&report))
+    } else {
+        write!(std::io::stdout(), "{report}")
+    });
     if report.is_usable() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// What `bedside doctor` reads; its fields keep their names between releases.
+fn as_json(report: &Report) -> serde_json::Value {
+    let checks = report.checks.iter().map(|check| {
+        let (outcome, detail) = match &check.outcome {
+            Outcome::Passed(detail) => ("passed", detail),
+            Outcome::Warned(detail) => ("warned", detail),
+            Outcome::Failed(detail) => ("failed", detail),
+        };
+        json!({ "name": check.name, "outcome": outcome, "detail": detail })
+    });
+    json!({ "kernel": report.kernel, "checks": checks.collect::<Vec<_>>() })
 }
 
 /// A panic says where it happened and nothing else: its text may hold what a peer sent.

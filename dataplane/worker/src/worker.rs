@@ -70,34 +70,40 @@ pub(crate) fn start(
 }
 
 fn run(setup: Setup, answer: oneshot::Sender<Result<Running, WorkerError>>) {
-    let worker = setup.worker;
-    let _ended = Ended {
-        worker,
-        tell: setup.ended.clone(),
+    let ended = Ended {
+        worker: setup.worker,
+        tell: Some(setup.ended.clone()),
     };
-    match Worker::new(setup) {
-        Ok((worker, running)) => {
-            if answer.send(Ok(running)).is_ok() {
-                worker.run();
-            }
-        }
-        Err(error) => {
-            // Nobody waits for the answer any more only when the process gives up on all workers.
-            drop(answer.send(Err(error)));
-        }
+    let (answer, worker) = match Worker::new(setup) {
+        Ok((worker, running)) => (answer.send(Ok(running)), Some(worker)),
+        Err(error) => (answer.send(Err(error)), None),
+    };
+    match worker {
+        // Nobody listens any more when the process has given up on the workers.
+        Some(worker) if answer.is_ok() => worker.run(),
+        // The answer said it all: a worker that never ran does not end.
+        _ => ended.forget(),
     }
 }
 
-/// Tells that the thread has ended, also when it panicked.
+/// Tells that a worker has ended, also when it panicked.
 struct Ended {
     worker: WorkerId,
-    tell: mpsc::UnboundedSender<WorkerId>,
+    tell: Option<mpsc::UnboundedSender<WorkerId>>,
+}
+
+impl Ended {
+    fn forget(mut self) {
+        self.tell = None;
+    }
 }
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        // The main thread may have stopped listening; then it does not need to know.
-        self.tell.send(self.worker).unwrap_or_default();
+        if let Some(tell) = &self.tell {
+            // The main thread may have stopped listening; then it does not need to know.
+            tell.send(self.worker).unwrap_or_default();
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Starts a data plane and speaks the control plane's side.
 
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
-use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, ExitStatus, Stdio};
@@ -183,10 +182,5 @@ impl Control {
             Some(FromDataplane::Event(event)) => event,
             other => panic!("not an event: {other:?}"),
         }
-    }
-
-    /// Nothing more is sent; what was sent is still read by the data plane.
-    pub(crate) fn finish_sending(&self) {
-        self.stream.shutdown(Shutdown::Write).unwrap();
     }
 }
