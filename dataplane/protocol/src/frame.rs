@@ -79,6 +79,7 @@ impl Decoder {
     /// # Errors
     /// [`Error::TooLong`] as soon as the prefix is seen, [`Error::Malformed`]; the stream cannot
     /// be read on after either.
+    #[expect(clippy::should_implement_trait, reason = "each call names the type it wants")]
     pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Error> {
         let waiting = &self.buffer[self.consumed..];
         let Some((prefix, rest)) = waiting.split_first_chunk::<PREFIX_BYTES>() else {

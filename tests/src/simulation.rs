@@ -1,0 +1,540 @@
+//! A forwarder, its participants and the network between them, on virtual time.
+
+use crate::{
+    Endpoint, Figures, Impairment, Link, Violation,
+    endpoint::published_ssrc,
+    wire::{extension, payload_type},
+};
+use bedside_core::{
+    Clock, PacketSink, Path,
+    forwarder::{Forwarder, MediaDatagram, MediaKeys},
+};
+use bedside_protocol::{
+    Codec, Command, Encoding, Event, ExtensionIds, Generation, IceCredentials, Layer, Mid,
+    PayloadTypes, Peer, PeerId, Room, RoomId, Secret, Subscription, Track, TrackId, WorkerId,
+};
+use bedside_srtp::{MasterKey, Profile};
+use rand_chacha::ChaCha8Rng;
+use rand_core::{RngCore, SeedableRng};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hasher},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+/// Which participant, and where.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Participant {
+    /// Counted over all rooms.
+    pub number: u16,
+    /// The room.
+    pub room: u16,
+}
+
+/// The whole of it.
+pub struct Simulation {
+    start: Instant,
+    now: Instant,
+    forwarder: Forwarder,
+    random: ChaCha8Rng,
+    endpoints: BTreeMap<u16, Joined>,
+    by_address: BTreeMap<SocketAddr, u16>,
+    /// Datagrams under way, by arrival and the order in which they were sent.
+    to_server: BTreeMap<(Instant, u64), (u16, Vec<u8>)>,
+    to_clients: BTreeMap<(Instant, u64), (u16, Vec<u8>)>,
+    sent: u64,
+    events: Vec<(RoomId, Event)>,
+    digest: DefaultHasher,
+    generation: Generation,
+}
+
+struct Joined {
+    participant: Participant,
+    endpoint: Endpoint,
+    uplink: Link,
+    downlink: Link,
+    next_ssrc: u32,
+    next_mid: u32,
+    /// What it receives, by publisher; audio, then video.
+    subscriptions: BTreeMap<u16, [Subscription; 2]>,
+}
+
+/// The ring's part: collects what the forwarder sends.
+#[derive(Default)]
+struct Collected {
+    reserved: Vec<u8>,
+    path: Option<Path>,
+    packets: Vec<(Path, Vec<u8>)>,
+}
+
+impl PacketSink for Collected {
+    fn reserve(&mut self, path: Path, bytes_max: usize) -> Option<&mut [u8]> {
+        self.path = Some(path);
+        self.reserved.clear();
+        self.reserved.resize(bytes_max, 0);
+        Some(&mut self.reserved)
+    }
+
+    fn commit(&mut self, bytes: usize) {
+        let path = self.path.take().expect("a commit follows a reservation");
+        self.packets.push((path, self.reserved[..bytes].to_vec()));
+    }
+}
+
+/// Arrivals within this time share a wake-up.
+const WAKE_UP: Duration = Duration::from_millis(1);
+
+const GENERATION: Generation = Generation(1);
+
+impl Simulation {
+    /// An empty server.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut forwarder_seed = [0; 32];
+        random.fill_bytes(&mut forwarder_seed);
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the origin of virtual time; never shown"
+        )]
+        let start = Instant::now();
+        let clock = Clock {
+            instant: start,
+            unix_us: 1_700_000_000_000_000,
+        };
+        Self {
+            start,
+            now: start,
+            forwarder: Forwarder::new(forwarder_seed, clock),
+            random,
+            endpoints: BTreeMap::new(),
+            by_address: BTreeMap::new(),
+            to_server: BTreeMap::new(),
+            to_clients: BTreeMap::new(),
+            sent: 0,
+            events: Vec::new(),
+            digest: DefaultHasher::new(),
+            generation: GENERATION,
+        }
+    }
+
+    /// Lets someone in: transport up, audio and three layers of video published.
+    ///
+    /// # Panics
+    /// On a number that is in use.
+    pub fn join(&mut self, participant: Participant, impairment: Impairment) {
+        let Participant { number, room } = participant;
+        self.command(
+            room,
+            Command::EnsureRoom(Room {
+                worker: WorkerId(0),
+            }),
+        );
+        self.command(room, Command::EnsurePeer(Box::new(peer(number))));
+        let profile = [Profile::AeadAes256Gcm, Profile::AeadAes128Gcm][usize::from(number % 2)];
+        let (client, server) = (self.master_key(profile), self.master_key(profile));
+        let endpoint = Endpoint::new(number, room, self.now, profile, &client, &server);
+        let keys = MediaKeys {
+            profile,
+            receive: client,
+            send: server,
+        };
+        self.forwarder
+            .peer_connected(self.now, peer_id(number), keys, path(number));
+        for track in tracks(number) {
+            self.command(room, Command::EnsureTrack(track));
+        }
+        let seed = self.random.next_u64();
+        let joined = Joined {
+            participant,
+            endpoint,
+            uplink: Link::new(impairment, seed),
+            downlink: Link::new(impairment, seed ^ u64::MAX),
+            next_ssrc: 0x7000_0000 + u32::from(number) * 4_096,
+            next_mid: 2,
+            subscriptions: BTreeMap::new(),
+        };
+        self.by_address.insert(path(number).remote, number);
+        let before = self.endpoints.insert(number, joined);
+        assert!(before.is_none(), "participant {number} is there already");
+    }
+
+    /// `subscriber` receives what `publisher` publishes, up to `layer_max`.
+    ///
+    /// # Panics
+    /// If one of them has not joined.
+    pub fn subscribe(&mut self, subscriber: u16, publisher: u16, layer_max: Layer) {
+        let joined = self.endpoints.get_mut(&subscriber).expect("joined");
+        let room = joined.participant.room;
+        let subscriptions = tracks(publisher).map(|track| {
+            let video = track.codec == Codec::Vp8;
+            let (ssrc, mid) = (joined.next_ssrc, joined.next_mid);
+            joined.next_ssrc += 2;
+            joined.next_mid += 1;
+            let rtx_ssrc = video.then_some(ssrc + 1);
+            joined.endpoint.expect(ssrc, rtx_ssrc);
+            Subscription {
+                subscriber: peer_id(subscriber),
+                track: track.track,
+                mid: Mid::new(&mid.to_string()).expect("digits"),
+                ssrc,
+                rtx_ssrc,
+                payload_types: track.payload_types,
+                red_payload_type: None,
+                nack: video,
+                layer_max,
+                paused: false,
+            }
+        });
+        joined
+            .subscriptions
+            .insert(publisher, subscriptions.clone());
+        for subscription in subscriptions {
+            self.command(room, Command::EnsureSubscription(subscription));
+        }
+    }
+
+    /// Changes what `subscriber` wants of `publisher`'s video.
+    ///
+    /// # Panics
+    /// If it is not subscribed.
+    pub fn select(&mut self, subscriber: u16, publisher: u16, layer_max: Layer, paused: bool) {
+        let joined = self.endpoints.get_mut(&subscriber).expect("joined");
+        let room = joined.participant.room;
+        let [_, video] = joined
+            .subscriptions
+            .get_mut(&publisher)
+            .expect("subscribed");
+        (video.layer_max, video.paused) = (layer_max, paused);
+        let command = Command::EnsureSubscription(video.clone());
+        self.command(room, command);
+    }
+
+    /// A control plane was killed and another takes over: everything wanted is stated anew by a
+    /// newer generation, and then reconciled. Whoever is in `forgotten` is not stated.
+    pub fn take_over(&mut self, forgotten: &[u16]) {
+        self.generation = Generation(self.generation.0 + 1);
+        let mut commands = Vec::new();
+        let mut rooms = BTreeSet::new();
+        let kept = |number: &u16| !forgotten.contains(number);
+        for (&number, joined) in self.endpoints.iter().filter(|(number, _)| kept(number)) {
+            let room = joined.participant.room;
+            if rooms.insert(room) {
+                commands.push((
+                    0,
+                    room,
+                    Command::EnsureRoom(Room {
+                        worker: WorkerId(0),
+                    }),
+                ));
+            }
+            commands.push((1, room, Command::EnsurePeer(Box::new(peer(number)))));
+            commands.extend(tracks(number).map(|track| (2, room, Command::EnsureTrack(track))));
+            let wanted = joined
+                .subscriptions
+                .iter()
+                .filter(|(publisher, _)| kept(publisher));
+            commands.extend(wanted.flat_map(|(_, subscriptions)| {
+                subscriptions
+                    .clone()
+                    .map(|wanted| (3, room, Command::EnsureSubscription(wanted)))
+            }));
+        }
+        commands.sort_by_key(|&(order, ..)| order);
+        for (_, room, command) in commands {
+            self.command(room, command);
+        }
+        for room in rooms {
+            self.command(room, Command::Reconcile);
+        }
+        for number in forgotten {
+            let gone = self.endpoints.remove(number);
+            assert!(gone.is_some(), "participant {number} is there");
+        }
+    }
+
+    /// The peer and the track of the video that `subscriber` receives of `publisher`.
+    ///
+    /// # Panics
+    /// If it is not subscribed.
+    #[must_use]
+    pub fn video(&self, subscriber: u16, publisher: u16) -> (PeerId, TrackId) {
+        let [_, video] = &self.endpoints[&subscriber].subscriptions[&publisher];
+        (video.subscriber, video.track)
+    }
+
+    /// Takes someone out.
+    ///
+    /// # Panics
+    /// If they have not joined.
+    pub fn leave(&mut self, number: u16) -> Endpoint {
+        let joined = self.endpoints.remove(&number).expect("joined");
+        self.by_address.remove(&path(number).remote);
+        self.command(
+            joined.participant.room,
+            Command::RemovePeer {
+                peer: peer_id(number),
+            },
+        );
+        joined.endpoint
+    }
+
+    /// Sends a command as the control plane would.
+    pub fn command(&mut self, room: u16, command: Command) {
+        let room = RoomId(u64::from(room));
+        self.forwarder
+            .handle_command(self.now, self.generation, room, &command);
+        self.drain_events();
+    }
+
+    /// Lets virtual time pass.
+    pub fn run(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(next) = self.next_time().filter(|&next| next <= until) {
+            self.now = self.now.max(next);
+            self.step();
+        }
+        self.now = until;
+    }
+
+    fn next_time(&self) -> Option<Instant> {
+        let endpoints = self
+            .endpoints
+            .values()
+            .map(|joined| joined.endpoint.poll_timeout());
+        let to_server = self.to_server.keys().next().map(|&(at, _)| at);
+        let to_clients = self.to_clients.keys().next().map(|&(at, _)| at);
+        endpoints
+            .chain(to_server)
+            .chain(to_clients)
+            .chain(self.forwarder.poll_timeout())
+            .min()
+    }
+
+    fn step(&mut self) {
+        for (number, joined) in &mut self.endpoints {
+            if joined.endpoint.poll_timeout() <= self.now {
+                joined.endpoint.handle_timeout(self.now);
+            }
+            for datagram in joined.endpoint.take_outgoing() {
+                for arrival in joined.uplink.arrivals(self.now) {
+                    self.sent += 1;
+                    self.to_server
+                        .insert((arrival, self.sent), (*number, datagram.clone()));
+                }
+            }
+        }
+        self.wake_server();
+        let arrived = self
+            .to_clients
+            .split_off(&(self.now + Duration::from_nanos(1), 0));
+        for (number, datagram) in std::mem::replace(&mut self.to_clients, arrived).into_values() {
+            if let Some(joined) = self.endpoints.get_mut(&number) {
+                joined.endpoint.receive(datagram);
+            }
+        }
+    }
+
+    fn wake_server(&mut self) {
+        let mut sink = Collected::default();
+        let due = self
+            .to_server
+            .keys()
+            .next()
+            .is_some_and(|&(at, _)| at <= self.now);
+        if due {
+            let later = self.to_server.split_off(&(self.now + WAKE_UP, 0));
+            let mut arrived: Vec<_> = std::mem::replace(&mut self.to_server, later)
+                .into_values()
+                .collect();
+            self.now += WAKE_UP;
+            let mut batch: Vec<_> = arrived
+                .iter_mut()
+                .filter(|(number, _)| self.endpoints.contains_key(number))
+                .map(|(number, payload)| MediaDatagram {
+                    peer: peer_id(*number),
+                    payload,
+                })
+                .collect();
+            self.forwarder.handle_batch(self.now, &mut batch, &mut sink);
+            self.drain_events();
+        }
+        if self
+            .forwarder
+            .poll_timeout()
+            .is_some_and(|at| at <= self.now)
+        {
+            self.forwarder.handle_timeout(self.now, &mut sink);
+            self.drain_events();
+        }
+        for (path, packet) in sink.packets {
+            self.digest.write(&packet);
+            let Some(&number) = self.by_address.get(&path.remote) else {
+                continue;
+            };
+            let joined = self
+                .endpoints
+                .get_mut(&number)
+                .expect("addresses are of the joined");
+            for arrival in joined.downlink.arrivals(self.now) {
+                self.sent += 1;
+                self.to_clients
+                    .insert((arrival, self.sent), (number, packet.clone()));
+            }
+        }
+    }
+
+    fn drain_events(&mut self) {
+        while let Some((room, event)) = self.forwarder.poll_event() {
+            self.digest.write(format!("{room:?} {event:?}").as_bytes());
+            self.events.push((room, event));
+        }
+    }
+
+    fn master_key(&mut self, profile: Profile) -> MasterKey {
+        let mut key = vec![0; profile.key_bytes()];
+        let mut salt = vec![0; profile.salt_bytes()];
+        self.random.fill_bytes(&mut key);
+        self.random.fill_bytes(&mut salt);
+        MasterKey::new(profile, &key, &salt).expect("lengths of the profile")
+    }
+
+    /// How much virtual time has passed.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.now.duration_since(self.start)
+    }
+
+    /// Everything that the forwarder reported.
+    #[must_use]
+    pub fn events(&self) -> &[(RoomId, Event)] {
+        &self.events
+    }
+
+    /// When the forwarder next wants to be called; `None` when nothing is left to do.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.forwarder.poll_timeout()
+    }
+
+    /// A digest of every packet and event that the forwarder made, in order.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.digest.finish()
+    }
+
+    /// What each participant has seen.
+    #[must_use]
+    pub fn figures(&self) -> BTreeMap<u16, Figures> {
+        self.endpoints
+            .iter()
+            .map(|(&number, joined)| (number, joined.endpoint.figures()))
+            .collect()
+    }
+
+    /// Expected streams that brought nothing.
+    #[must_use]
+    pub fn silent(&self) -> BTreeSet<(u16, u32)> {
+        self.endpoints
+            .iter()
+            .flat_map(|(&number, joined)| {
+                joined
+                    .endpoint
+                    .silent()
+                    .into_iter()
+                    .map(move |ssrc| (number, ssrc))
+            })
+            .collect()
+    }
+
+    /// Everything that must never happen and did.
+    #[must_use]
+    pub fn violations(&self) -> Vec<Violation> {
+        self.endpoints
+            .values()
+            .flat_map(|joined| joined.endpoint.violations().to_vec())
+            .collect()
+    }
+}
+
+fn peer_id(number: u16) -> PeerId {
+    PeerId(u64::from(number) + 1)
+}
+
+fn path(number: u16) -> Path {
+    let [high, low] = number.to_be_bytes();
+    Path {
+        local: SocketAddr::from(([10, 0, 0, 1], 7_882)),
+        remote: SocketAddr::from(([10, 1, high, low], 50_000)),
+    }
+}
+
+fn peer(number: u16) -> Peer {
+    let credentials = |who: &str| IceCredentials {
+        ufrag: format!("{who}{number:04}"),
+        password: Secret::new(format!("{who}{number:030}")),
+    };
+    Peer {
+        peer: peer_id(number),
+        local: credentials("s"),
+        remote: credentials("c"),
+        remote_fingerprint_sha256: [0; 32],
+        extensions: ExtensionIds {
+            mid: Some(extension::MID),
+            rid: Some(extension::RID),
+            repaired_rid: Some(extension::REPAIRED_RID),
+            audio_level: Some(extension::AUDIO_LEVEL),
+            transport_cc: Some(extension::TRANSPORT_CC),
+            ..ExtensionIds::default()
+        },
+        transport_cc: true,
+        data_channels: false,
+        open_data_channels: false,
+    }
+}
+
+/// Audio and video of a participant.
+fn tracks(number: u16) -> [Track; 2] {
+    let ssrc = published_ssrc(number);
+    let base = u64::from(number) * 2 + 1;
+    let track = |id, mid, codec, media, rtx, encodings| Track {
+        track: TrackId(id),
+        publisher: peer_id(number),
+        mid: Mid::new(mid).expect("a digit"),
+        codec,
+        payload_types: PayloadTypes { media, rtx },
+        red_payload_type: None,
+        encodings,
+        nack: rtx.is_some(),
+        muted: false,
+    };
+    let audio = Encoding {
+        layer: Layer::Low,
+        rid: None,
+        ssrc: Some(ssrc),
+        rtx_ssrc: None,
+    };
+    let layers = Layer::ALL
+        .into_iter()
+        .zip(["q", "h", "f"])
+        .map(|(layer, rid)| Encoding {
+            layer,
+            rid: Some(Mid::new(rid).expect("a letter")),
+            ssrc: None,
+            rtx_ssrc: None,
+        })
+        .collect();
+    let (vp8, rtx) = (payload_type::VP8, payload_type::VP8_RTX);
+    [
+        track(
+            base,
+            "0",
+            Codec::Opus,
+            payload_type::OPUS,
+            None,
+            vec![audio],
+        ),
+        track(base + 1, "1", Codec::Vp8, vp8, Some(rtx), layers),
+    ]
+}

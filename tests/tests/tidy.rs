@@ -1,0 +1,287 @@
+//! The tree keeps its own rules: arrows between crates, where `unsafe` may stand, which words the
+//! code may use, which documents exist.
+#![forbid(unsafe_code)]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Which of our crates each crate may import (ARCHITECTURE.md, "Code map").
+const ARROWS: [(&str, &[&str]); 10] = [
+    ("dataplane/protocol", &[]),
+    ("dataplane/srtp", &[]),
+    ("dataplane/core", &["bedside-protocol", "bedside-srtp"]),
+    ("dataplane/ring", &[]),
+    (
+        "dataplane/worker",
+        &["bedside-core", "bedside-protocol", "bedside-ring"],
+    ),
+    ("controlplane/rooms", &["bedside-protocol"]),
+    (
+        "controlplane/server",
+        &["bedside-protocol", "bedside-rooms"],
+    ),
+    ("controlplane/cli", &["bedside-protocol", "bedside-server"]),
+    (
+        "tests",
+        &[
+            "bedside-core",
+            "bedside-protocol",
+            "bedside-rooms",
+            "bedside-srtp",
+        ],
+    ),
+    ("xtask", &[]),
+];
+
+/// Crates that read no clock, file, socket, environment or random source, and never log.
+const SANS_IO: [&str; 4] = [
+    "dataplane/protocol/src",
+    "dataplane/srtp/src",
+    "dataplane/core/src",
+    "controlplane/rooms/src",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests is in the workspace")
+        .to_owned()
+}
+
+/// Every file below `folder` with one of `endings`, as (path from the root, text).
+fn files(folder: &str, endings: &[&str]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut waiting = vec![root().join(folder)];
+    while let Some(folder) = waiting.pop() {
+        for entry in fs::read_dir(&folder).expect("a readable tree") {
+            let path = entry.expect("a readable entry").path();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            if ["target", "node_modules", "dist", ".git"].contains(&name.as_str()) {
+                continue;
+            }
+            if path.is_dir() {
+                waiting.push(path);
+            } else if endings.iter().any(|ending| name.ends_with(ending)) {
+                let text = fs::read_to_string(&path).expect("text");
+                let path = path.strip_prefix(root()).expect("below the root");
+                found.push((path.display().to_string(), text));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn is_test(path: &str) -> bool {
+    path.contains("/tests/") || path.ends_with("tests.rs") || path.contains("/examples/")
+}
+
+/// Lines of `text` up to its in-file test module, without comments, numbered from 1.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .take_while(|(_, line)| !line.starts_with("#[cfg(test)]"))
+        .map(|(index, line)| (index + 1, line.split("//").next().unwrap_or_default()))
+}
+
+#[test]
+fn arrows_between_crates_point_one_way() {
+    for (folder, allowed) in ARROWS {
+        let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml")).unwrap();
+        let dependencies = manifest
+            .split("\n[")
+            .find_map(|section| section.strip_prefix("dependencies]"))
+            .unwrap_or_default();
+        for line in dependencies
+            .lines()
+            .filter(|line| line.starts_with("bedside-"))
+        {
+            let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
+            assert!(allowed.contains(&name), "{folder} must not import {name}");
+        }
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "{folder} must inherit the workspace's lints"
+        );
+    }
+}
+
+#[test]
+fn unsafe_stands_in_ring_alone() {
+    for (folder, _) in ARROWS
+        .iter()
+        .filter(|(folder, _)| *folder != "dataplane/ring")
+    {
+        let roots = [
+            format!("{folder}/src/lib.rs"),
+            format!("{folder}/src/main.rs"),
+        ];
+        for path in roots.iter().filter(|path| root().join(path).exists()) {
+            let text = fs::read_to_string(root().join(path)).unwrap();
+            assert!(
+                text.contains("#![forbid(unsafe_code)]"),
+                "{path} must forbid unsafe code"
+            );
+        }
+    }
+}
+
+#[test]
+fn sans_io_crates_touch_nothing_outside() {
+    let banned = [
+        "Instant::now",
+        "SystemTime::now",
+        "std::fs",
+        "std::net::UdpSocket",
+        "std::net::Tcp",
+        "std::env::",
+        "std::thread",
+        "std::process",
+        "tracing::",
+        "log::",
+        "println!",
+        "eprintln!",
+        "getrandom",
+        "thread_rng",
+        "OsRng",
+        "Mutex",
+    ];
+    // The DTLS tap passes keys through a slot of the running thread; see its module text.
+    let excepted: BTreeMap<&str, &[&str]> = BTreeMap::from([(
+        "dataplane/core/src/transport/",
+        &["std::thread", "Mutex"] as &[&str],
+    )]);
+    for folder in SANS_IO {
+        for (path, text) in files(folder, &[".rs"]) {
+            if is_test(&path) {
+                continue;
+            }
+            for (line, text) in code(&text) {
+                for word in banned {
+                    let fine = excepted
+                        .iter()
+                        .any(|(prefix, words)| path.starts_with(prefix) && words.contains(&word));
+                    assert!(fine || !text.contains(word), "{path}:{line} uses {word}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn text_formats_stand_in_the_control_plane_alone() {
+    let banned = ["a=candidate", "livekit", "prost::", "sqlx::", "a=rtpmap"];
+    for (path, text) in files("dataplane", &[".rs"]) {
+        if is_test(&path) {
+            continue;
+        }
+        for (line, text) in code(&text) {
+            for word in banned {
+                assert!(!text.contains(word), "{path}:{line} uses {word}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_left_undone_in_the_code() {
+    let banned = [
+        ["TO", "DO"].concat(),
+        ["FIX", "ME"].concat(),
+        ["XX", "X:"].concat(),
+    ];
+    for folder in ["dataplane", "controlplane", "tests", "xtask"] {
+        for (path, text) in files(folder, &[".rs", ".ts", ".mjs", ".py", ".css"]) {
+            for (index, line) in text.lines().enumerate() {
+                let left = banned.iter().any(|word| line.contains(word.as_str()));
+                let macros = ["todo!(", "unimplemented!("]
+                    .iter()
+                    .any(|word| line.contains(word));
+                assert!(
+                    !(left || (macros && !path.ends_with("tidy.rs"))),
+                    "{path}:{} leaves something undone",
+                    index + 1
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn claims_are_made_in_the_words_of_the_rule() {
+    let banned = [
+        ["HIPAA", " certified"].concat(),
+        ["HIPAA", " compliant"].concat(),
+    ];
+    for folder in ["dataplane", "controlplane", "tests", "xtask", "docs"] {
+        for (path, text) in files(folder, &[".rs", ".ts", ".md", ".html"]) {
+            for word in &banned {
+                let found = text.to_lowercase().contains(&word.to_lowercase());
+                assert!(!found, "{path}: say \"controls mapped to 45 CFR 164\"");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_page_asks_nobody_else() {
+    for (path, text) in files("controlplane/web", &[".html", ".ts", ".css"]) {
+        if path.contains("/test/") {
+            continue;
+        }
+        for word in [
+            "stun:",
+            "turn:",
+            "//cdn",
+            "fonts.googleapis",
+            "src=\"http",
+            "url(http",
+        ] {
+            assert!(!text.contains(word), "{path} names {word}");
+        }
+    }
+}
+
+#[test]
+fn documents_name_files_that_exist() {
+    let mut documents = files("docs", &[".md"]);
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+    ] {
+        let text = fs::read_to_string(root().join(name)).unwrap_or_else(|_| panic!("no {name}"));
+        documents.push((name.to_owned(), text));
+    }
+    for (document, text) in documents {
+        for word in text.split(['`', '(', ')', ' ', '\n']) {
+            let word = word.trim_end_matches(['.', ',', ':', ';']);
+            let ours = ["docs/", "dataplane/", "controlplane/", "tests/"]
+                .iter()
+                .any(|folder| word.starts_with(folder));
+            let plain = word
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+            let built = word.ends_with("/dist") || word.contains("/dist/");
+            if ours && plain && !built {
+                assert!(
+                    root().join(word).exists(),
+                    "{document} names {word}, which is not there"
+                );
+            }
+        }
+    }
+    let architecture = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    assert!(
+        architecture.lines().count() <= 200,
+        "ARCHITECTURE.md is a map: at most 200 lines"
+    );
+}
