@@ -101,7 +101,9 @@ export class Server {
 export async function startDemo(...args) {
   const folder = await mkdtemp(join(tmpdir(), 'bedside-'));
   const process = new Process(bedside, [
-    'demo', '--json', '--listen', '127.0.0.1:0', '--data', folder, ...args,
+    'demo', '--json', '--listen', '127.0.0.1:0', '--data', folder,
+    // Loopback for browsers; LiveKit's native SDKs do not use it.
+    '--media-address', '127.0.0.1', '--media-address', '10.77.0.1', ...args,
   ]);
   const info = JSON.parse(await process.firstLine());
   const server = new Server(info, folder);
@@ -221,9 +223,9 @@ export async function openLink(browser, link, { autojoin = true, name = 'Test' }
   if (autojoin) url.searchParams.set('autojoin', '1');
   await page.goto(url.href);
   if (!autojoin) {
+    const join = await page.waitForSelector('[data-testid=prejoin-join]:not([disabled])');
     const field = await page.$('[data-testid=name-input]');
     if (field && (await field.isVisible())) await field.type(name);
-    const join = await page.waitForSelector('[data-testid=prejoin-join]:not([disabled])');
     await join.click();
   }
   await eventually('the page is connected', () =>
