@@ -1,2 +1,83 @@
-//! Placeholder.
-fn main() {}
+//! The `bedside` command: runs the control plane and talks to a running one.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line talks to people"
+)]
+
+mod admin_client;
+mod commands;
+mod exit;
+mod print;
+
+use clap::{Parser, Subcommand};
+use commands::{completions, demo, doctor, link, man, participant, room, serve, status, token};
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Video consults on your own servers.
+///
+/// `bedside serve` is the control plane; every other command talks to it over its admin socket.
+/// The data plane is a program of its own, `bedside-dataplane`; `bedside demo` starts both.
+///
+/// Exit codes: 0 done; 1 failed; 2 wrong usage; 3 what was named does not exist; 4 the control
+/// plane cannot be reached; 5 `doctor` found a problem.
+#[derive(Parser)]
+#[command(name = "bedside", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the control plane
+    Serve(serve::Serve),
+    /// Start both processes on this machine and print links to try a consult
+    Demo(demo::Demo),
+    /// Make one-time join links
+    #[command(subcommand)]
+    Link(link::Link),
+    /// Make access tokens for LiveKit clients
+    #[command(subcommand)]
+    Token(token::Token),
+    /// See and end rooms
+    #[command(subcommand)]
+    Room(room::Room),
+    /// See, mute and remove participants
+    #[command(subcommand)]
+    Participant(participant::Participant),
+    /// Show how both processes are
+    Status(status::Status),
+    /// Check this machine: what is wrong, and what to type
+    Doctor(doctor::Doctor),
+    /// Print shell completions
+    Completions(completions::Completions),
+    /// Write the manual pages
+    Man(man::Man),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Serve(command) => command.run(),
+        Command::Demo(command) => command.run(),
+        Command::Link(command) => command.run(),
+        Command::Token(command) => command.run(),
+        Command::Room(command) => command.run(),
+        Command::Participant(command) => command.run(),
+        Command::Status(command) => command.run(),
+        Command::Doctor(command) => command.run(),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bedside: {error:#}");
+            exit::code_of(&error)
+        }
+    }
+}

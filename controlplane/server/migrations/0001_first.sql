@@ -19,6 +19,7 @@ CREATE TABLE link (
     role TEXT NOT NULL,
     identity TEXT NOT NULL,
     display_name TEXT,
+    room_label TEXT,
     created_s INTEGER NOT NULL,
     expires_s INTEGER NOT NULL,
     -- Set by the first join; the browser that joined holds the session.

@@ -36,6 +36,9 @@ pub enum Error {
     /// The database was written by a newer release, or its migration failed.
     #[error("database in the data directory: {0}; was it written by a newer release?")]
     Migration(#[from] sqlx::migrate::MigrateError),
+    /// No data plane is there.
+    #[error("{0}")]
+    Dataplane(String),
     /// The kernel gives no random numbers.
     #[error("no random numbers from the kernel: {0}")]
     Random(getrandom::Error),
@@ -64,6 +67,7 @@ impl Error {
             | Self::File { .. }
             | Self::Listen { .. }
             | Self::Certificate(_)
+            | Self::Dataplane(_)
             | Self::Migration(_)
             | Self::Database(_) => Blame::Operator,
             Self::Random(_) => Blame::Kernel,

@@ -4,11 +4,13 @@ use crate::Error;
 use bedside_protocol::Secret;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::Path;
 
-/// Makes the data directory with mode 0700, or checks that nobody else may enter the one that is
-/// there.
+/// Makes the data directory with mode 0700, or checks that the one that is there is ours and that
+/// nobody else may enter it.
 ///
 /// # Errors
 /// [`Error::File`] with what to do.
@@ -23,6 +25,12 @@ pub(crate) fn data_directory(path: &Path) -> Result<(), Error> {
     let metadata = fs::metadata(path).map_err(|error| Error::file(path, error))?;
     if !metadata.is_dir() {
         return Err(Error::file(path, "is not a directory"));
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(Error::file(
+            path,
+            "belongs to another user; run this as that user, or name another directory",
+        ));
     }
     if metadata.permissions().mode() & 0o077 != 0 {
         let path_text = path.display();

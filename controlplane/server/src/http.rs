@@ -6,11 +6,12 @@ pub(crate) use headers::cors;
 
 use crate::app::App;
 use crate::limits::REQUEST_TIMEOUT;
-use crate::{health, page, signal};
-use axum::Router;
+use crate::links::RateLimit;
+use crate::{health, links, page, signal};
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use bedside_rooms::Refusal;
 use http::header::WWW_AUTHENTICATE;
 use http::uri::PathAndQuery;
@@ -23,7 +24,9 @@ pub(crate) fn router(app: App) -> Router {
         .merge(signal::router())
         .merge(health::router())
         .merge(page::router())
+        .merge(links::router())
         .fallback(not_found)
+        .layer(Extension(RateLimit::default()))
         .layer(from_fn(headers::secure))
         .layer(from_fn(watch))
         .with_state(app)

@@ -75,6 +75,13 @@ impl ApiKeys {
         }
     }
 
+    /// The file's first key.
+    pub(crate) fn first(&self) -> &(String, Secret<String>) {
+        self.entries
+            .first()
+            .expect("a key file without a key is refused")
+    }
+
     /// The secret of `key`.
     pub(crate) fn secret(&self, key: &str) -> Option<&Secret<String>> {
         self.entries

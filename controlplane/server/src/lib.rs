@@ -6,6 +6,7 @@
 //! `signal`, `page`, `health`), the data plane's socket (`dataplane`), the database (`store`).
 #![forbid(unsafe_code)]
 
+pub mod admin;
 mod app;
 mod clock;
 mod config;
@@ -16,6 +17,7 @@ mod health;
 mod http;
 mod keys;
 pub mod limits;
+mod links;
 mod listener;
 mod page;
 mod rooms;
@@ -33,3 +35,4 @@ mod watch;
 pub use config::{Config, MediaConfig, RoomsConfig, TlsConfig, WebhooksConfig};
 pub use error::{Blame, Error};
 pub use server::{Running, serve, start};
+pub use tls::certificate_expiry;

@@ -53,8 +53,9 @@ pub const MESSAGE_BYTES_MAX: usize = 2 << 20;
 
 /// Protobuf fields in a message, nested ones included; more is answered as a malformed message.
 /// Two bytes on the wire can decode to 500 in memory, so bounding bytes alone does not bound
-/// memory. A resume with 500 published tracks has about 15,000.
-pub const MESSAGE_FIELDS_MAX: usize = 20_000;
+/// memory: this is about 30 MiB at worst. A resume with 500 published tracks has about 15,000;
+/// a text of 128 KiB never has more, whatever is in it.
+pub const MESSAGE_FIELDS_MAX: usize = 65_536;
 
 /// Messages waiting for a client; one that is this far behind is disconnected and resumes.
 pub const SESSION_MESSAGES_WAITING_MAX: usize = 1_024;
@@ -98,3 +99,21 @@ pub const STORE_RETRY: Duration = Duration::from_secs(1);
 
 /// Between looks at the certificate, key and API-key files.
 pub const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Connections to the admin socket at once; more are closed at once. One command uses one.
+pub const ADMIN_CONNECTIONS_MAX: usize = 32;
+
+/// Body of the consult page's requests, bytes: a token and a name.
+pub const API_BODY_BYTES_MAX: usize = 4 * 1024;
+
+/// Characters of a display name; the rest is cut off. It has to fit on a tile.
+pub const DISPLAY_NAME_CHARACTERS_MAX: usize = 100;
+
+/// Questions about links that one address (IPv6: one /64) may ask in a row, and a minute. A clinic
+/// behind one address opens a few links a minute.
+pub const LINK_REQUESTS_BURST: f64 = 60.0;
+/// See [`LINK_REQUESTS_BURST`].
+pub const LINK_REQUESTS_PER_MINUTE: f64 = 60.0;
+
+/// Addresses whose questions are counted; when so many ask within a minute, further ones wait.
+pub const LINK_SOURCES_MAX: usize = 100_000;

@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +30,10 @@ use tower::ServiceExt as _;
 pub(crate) struct Place {
     _permit: Arc<OwnedSemaphorePermit>,
 }
+
+/// Where a request's connection came from. Personal: counted with, never logged.
+#[derive(Clone, Copy)]
+pub(crate) struct PeerAddress(pub(crate) IpAddr);
 
 /// The place of the connection that a request came on.
 pub(crate) fn place(parts: &http::request::Parts) -> Option<Place> {
@@ -64,8 +68,8 @@ impl Front {
             tokio::select! {
                 () = &mut stopping => break,
                 accepted = self.accept(&listener) => {
-                    let (stream, place) = accepted;
-                    connections.spawn(self.clone().serve(stream, place));
+                    let (stream, address, place) = accepted;
+                    connections.spawn(self.clone().serve(stream, address, place));
                 }
                 // A panic of one connection's task is reported by the panic hook.
                 Some(_) = connections.join_next() => {}
@@ -79,7 +83,7 @@ impl Front {
     }
 
     /// The next connection, as soon as there is a place for it.
-    async fn accept(&self, listener: &TcpListener) -> (TcpStream, Place) {
+    async fn accept(&self, listener: &TcpListener) -> (TcpStream, PeerAddress, Place) {
         let permit = Arc::clone(&self.places)
             .acquire_owned()
             .await
@@ -89,7 +93,7 @@ impl Front {
         };
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => return (stream, place),
+                Ok((stream, address)) => return (stream, PeerAddress(address.ip()), place),
                 Err(error) => {
                     // The peer gave up meanwhile, or we are out of descriptors: the latter is
                     // the operator's, and trying at once would only spin.
@@ -102,7 +106,7 @@ impl Front {
         }
     }
 
-    async fn serve(self, stream: TcpStream, place: Place) {
+    async fn serve(self, stream: TcpStream, address: PeerAddress, place: Place) {
         // Signalling messages are small and must not wait for each other.
         if stream.set_nodelay(true).is_err() {
             return;
@@ -114,6 +118,7 @@ impl Front {
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             collapse_leading_slashes(request.uri_mut());
             request.extensions_mut().insert(place.clone());
+            request.extensions_mut().insert(address);
             router.clone().oneshot(request.map(Body::new))
         });
         let mut connection = pin!(

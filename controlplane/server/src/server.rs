@@ -1,5 +1,6 @@
 //! Start, run, stop.
 
+use crate::admin::{self, Admin, LinkReport, LinkRequest};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -11,17 +12,19 @@ use crate::store::Store;
 use crate::tls::{self, Certificate};
 use crate::token::Tokens;
 use crate::watch::Watch;
-use crate::{Error, files, http};
-use bedside_protocol::Generation;
+use crate::{Error, files, http, links};
+use bedside_protocol::{Generation, Secret};
 use bedside_rooms::Rooms;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch as channel};
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, timeout};
 
 /// Starts, runs until `shutdown` or until something that must run has ended, and stops.
 ///
@@ -56,7 +59,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let certificate = Certificate::read(&tls_files)?;
     let tls = tls::server_config(Arc::clone(&certificate))?;
     let listeners = bind_all(&config.listen).await?;
-    let listen = listeners.iter().map(|(_, address)| *address).collect();
+    let listen: Vec<_> = listeners.iter().map(|(_, address)| *address).collect();
 
     let store = Store::open(&config.data_directory).await?;
     store.note_api_keys(keys.names()).await?;
@@ -99,6 +102,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         store: store.clone(),
     };
     let admin_socket = config.admin_socket();
+    let admin_listener = admin::bind(&admin_socket)?;
     let app = App {
         config: Arc::new(config),
         rooms: rooms.clone(),
@@ -107,7 +111,12 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         dataplane,
     };
     let (stop, stopping) = channel::channel(false);
-    let front = Front::new(http::router(app), tls, stopping);
+    let front = Front::new(http::router(app.clone()), tls, stopping.clone());
+    let admin = Admin {
+        app: app.clone(),
+        listen,
+        started: Instant::now(),
+    };
 
     let writer = tokio::spawn(store.clone().write_snapshots(changes));
     let mut tasks = Tasks::default();
@@ -116,6 +125,10 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         .endless
         .spawn(named("data-plane client", client.run()));
     tasks.endless.spawn(named("file watch", watch.run()));
+    tasks.ending.spawn(named(
+        "admin socket",
+        admin::run(admin_listener, admin.clone(), stopping),
+    ));
     for (listener, address) in listeners {
         tracing::info!(%address, "listening");
         tasks
@@ -123,9 +136,8 @@ pub async fn start(config: Config) -> Result<Running, Error> {
             .spawn(named("listener", front.clone().run(listener)));
     }
     Ok(Running {
-        listen,
+        admin,
         ca_file,
-        api_keys_file,
         admin_socket,
         generation,
         rooms,
@@ -141,18 +153,15 @@ pub async fn start(config: Config) -> Result<Running, Error> {
 /// changed in the last moment, as a crash would.
 #[derive(Debug)]
 pub struct Running {
-    /// Where it listens, with the ports that the kernel chose.
-    pub listen: Vec<SocketAddr>,
     /// The authority of its certificate, where browsers do not know it.
     pub ca_file: Option<PathBuf>,
-    /// Where its API keys are.
-    pub api_keys_file: PathBuf,
     /// Where the `bedside` command connects.
     pub admin_socket: PathBuf,
     /// Which incarnation of the control plane this is.
     pub generation: Generation,
-    rooms: RoomsHandle,
-    store: Store,
+    admin: Admin,
+    pub(crate) rooms: RoomsHandle,
+    pub(crate) store: Store,
     stop: channel::Sender<bool>,
     tasks: Tasks,
     writer: JoinHandle<()>,
@@ -164,13 +173,46 @@ impl Running {
     /// the page.
     #[must_use]
     pub fn url(&self) -> String {
-        let Some(address) = self.listen.first() else {
-            return String::new();
-        };
-        if address.ip().is_loopback() || address.ip().is_unspecified() {
-            return format!("https://localhost:{}", address.port());
+        self.admin.url()
+    }
+
+    /// Where it listens, with the ports that the kernel chose.
+    #[must_use]
+    pub fn listen(&self) -> &[SocketAddr] {
+        &self.admin.listen
+    }
+
+    /// The API key that signs what the server itself makes, and its secret.
+    #[must_use]
+    pub fn first_api_key(&self) -> (String, Secret<String>) {
+        self.admin.app.tokens.first_entry()
+    }
+
+    /// Makes a one-time join link.
+    ///
+    /// # Errors
+    /// A request that makes no sense, or the database's.
+    pub async fn create_link(&self, request: LinkRequest) -> Result<LinkReport, Error> {
+        links::create(&self.store, &self.url(), request).await
+    }
+
+    /// Returns once a data plane is connected.
+    ///
+    /// # Errors
+    /// [`Error::Dataplane`] with what the last attempt came to, when `within` is over.
+    pub async fn dataplane_connected(&self, within: Duration) -> Result<(), Error> {
+        let mut status = self.admin.app.dataplane.clone();
+        let connected =
+            status.wait_for(|status| matches!(status, DataplaneStatus::Connected { .. }));
+        match timeout(within, connected).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(_)) => return Err(Error::TaskEnded("data-plane client")),
+            Err(_) => {}
         }
-        format!("https://{address}")
+        match &*self.admin.app.dataplane.borrow() {
+            DataplaneStatus::Connected { .. } => Ok(()),
+            DataplaneStatus::Disconnected(why) => Err(Error::Dataplane(why.clone())),
+        }
     }
 
     /// Returns when something that must run has ended; the server is of no further use then.

@@ -36,7 +36,7 @@ pub(crate) struct Incarnation {
 }
 
 /// Room snapshots to be written in one transaction.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct SnapshotChanges {
     pub(crate) changed: Vec<(String, Snapshot)>,
     pub(crate) finished: Vec<String>,

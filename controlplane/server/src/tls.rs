@@ -7,7 +7,8 @@ mod development;
 
 pub(crate) use development::ensure as ensure_development_certificate;
 
-use crate::{Error, files};
+use crate::clock::since_epoch;
+use crate::{Config, Error, files};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
@@ -15,6 +16,7 @@ use rustls::sign::CertifiedKey;
 use rustls::version::TLS13;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// Where certificate and key are.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -75,6 +77,31 @@ pub(crate) fn server_config(certificate: Arc<Certificate>) -> Result<rustls::Ser
     config.max_early_data_size = 0;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// Whole days until the configured certificate's end, negative after it. `bedside doctor` asks.
+///
+/// # Errors
+/// What would keep the server from using the files: unreadable, not PEM, a key that does not
+/// belong to the certificate; [`Error::Config`] where a development certificate is made instead.
+pub fn certificate_expiry(config: &Config) -> Result<i64, Error> {
+    let (Some(certificate), Some(key)) = (&config.tls.certificate_file, &config.tls.key_file)
+    else {
+        return Err(Error::Config("no certificate is configured".to_owned()));
+    };
+    let files = Files {
+        certificate: certificate.clone(),
+        key: key.clone(),
+    };
+    let key = certified_key(&files)?;
+    let (_, leaf) = key
+        .end_entity_cert()
+        .ok()
+        .and_then(|leaf| X509Certificate::from_der(leaf).ok())
+        .ok_or_else(|| Error::file(&files.certificate, "holds no X.509 certificate"))?;
+    let now_s = i64::try_from(since_epoch().as_secs()).unwrap_or(i64::MAX);
+    let left_s = leaf.validity().not_after.timestamp() - now_s;
+    Ok(left_s.div_euclid(86_400))
 }
 
 fn certified_key(files: &Files) -> Result<CertifiedKey, Error> {

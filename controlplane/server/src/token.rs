@@ -4,6 +4,7 @@
 use crate::clock::since_epoch;
 use crate::keys::ApiKeys;
 use crate::limits::{TOKEN_BYTES_MAX, TOKEN_LEEWAY_S};
+use bedside_protocol::Secret;
 use bedside_rooms::{Claims, Refusal};
 use http::header::AUTHORIZATION;
 use jsonwebtoken::errors::ErrorKind;
@@ -42,10 +43,14 @@ impl Tokens {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The API key that signs what the server itself makes, with its secret: the file's first.
+    pub(crate) fn first_entry(&self) -> (String, Secret<String>) {
+        self.keys().first().clone()
+    }
+
     /// The API key that signs what the server itself makes: the file's first.
     pub(crate) fn first_key(&self) -> String {
-        let keys = self.keys();
-        keys.names().next().map(str::to_owned).unwrap_or_default()
+        self.keys().first().0.clone()
     }
 
     /// The claims of a token whose signature and dates are good.

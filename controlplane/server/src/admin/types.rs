@@ -2,6 +2,7 @@
 //! bodies of HTTP/1.1. They are also what `bedside --json` prints, so a field, once released,
 //! keeps its name and meaning.
 
+use livekit_protocol as proto;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -97,7 +98,7 @@ pub struct TrackReport {
     pub mime_type: String,
     /// Muted.
     pub muted: bool,
-    /// Simulcast.
+    /// Published in several sizes.
     pub simulcast: bool,
     /// Pixels; 0 for audio.
     pub width: u32,
@@ -122,6 +123,16 @@ pub enum Role {
     Patient,
     /// As a patient, and may administer the room.
     Clinician,
+}
+
+impl Role {
+    /// Its name in JSON and in the database.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Patient => "patient",
+            Self::Clinician => "clinician",
+        }
+    }
 }
 
 /// `POST /links`.
@@ -191,4 +202,50 @@ pub struct TokenReport {
 pub struct Problem {
     /// What went wrong and what to do.
     pub message: String,
+}
+
+impl From<&proto::Room> for RoomReport {
+    fn from(room: &proto::Room) -> Self {
+        Self {
+            name: room.name.clone(),
+            sid: room.sid.clone(),
+            created_at: room.creation_time,
+            num_participants: room.num_participants,
+            num_publishers: room.num_publishers,
+            max_participants: room.max_participants,
+            participants: None,
+        }
+    }
+}
+
+impl From<&proto::ParticipantInfo> for ParticipantReport {
+    fn from(participant: &proto::ParticipantInfo) -> Self {
+        Self {
+            identity: participant.identity.clone(),
+            name: participant.name.clone(),
+            sid: participant.sid.clone(),
+            state: participant.state().as_str_name().to_lowercase(),
+            joined_at: participant.joined_at,
+            tracks: participant.tracks.iter().map(TrackReport::from).collect(),
+        }
+    }
+}
+
+#[expect(
+    deprecated,
+    reason = "the rooms keep `simulcast` for older clients, and it says it all"
+)]
+impl From<&proto::TrackInfo> for TrackReport {
+    fn from(track: &proto::TrackInfo) -> Self {
+        Self {
+            sid: track.sid.clone(),
+            kind: track.r#type().as_str_name().to_lowercase(),
+            source: track.source().as_str_name().to_lowercase(),
+            mime_type: track.mime_type.clone(),
+            muted: track.muted,
+            simulcast: track.simulcast,
+            width: track.width,
+            height: track.height,
+        }
+    }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Link {
     pub(crate) identity: String,
     /// What the others see; the browser may replace it.
     pub(crate) display_name: Option<String>,
+    /// What the page calls the room.
+    pub(crate) room_label: Option<String>,
     /// Unix seconds; afterwards neither the link nor its session opens anything.
     pub(crate) expires_s: i64,
 }
@@ -51,14 +53,16 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         sqlx::query(
-            "INSERT INTO link (token_sha256, room, role, identity, display_name, created_s, expires_s)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO link (token_sha256, room, role, identity, display_name, room_label, created_s,
+                expires_s)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(token.as_slice())
         .bind(&link.room)
         .bind(&link.role)
         .bind(&link.identity)
         .bind(&link.display_name)
+        .bind(&link.room_label)
         .bind(now_s())
         .bind(link.expires_s)
         .execute(&mut *transaction)
@@ -107,6 +111,20 @@ impl Store {
         }
     }
 
+    /// Ends every link of a participant, used or not: the browser's session opens nothing any more.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub(crate) async fn end_links_of(&self, room: &str, identity: &str) -> Result<(), Error> {
+        sqlx::query("UPDATE link SET expires_s = ?1 WHERE room = ?2 AND identity = ?3")
+            .bind(now_s())
+            .bind(room)
+            .bind(identity)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// What the browser that used a link may come back to.
     ///
     /// # Errors
@@ -133,6 +151,7 @@ fn state(row: &SqliteRow, used_s: Option<i64>) -> Result<LinkState, Error> {
         role: row.try_get("role")?,
         identity: row.try_get("identity")?,
         display_name: row.try_get("display_name")?,
+        room_label: row.try_get("room_label")?,
         expires_s,
     }))
 }

@@ -1,0 +1,140 @@
+//! HTTP/1.1 over the control plane's admin socket.
+
+use crate::exit::{NotFound, Unreachable};
+use anyhow::{Context, Result, anyhow};
+use bedside_server::admin::Problem;
+use clap::Args;
+use http::{Method, Request, StatusCode, header::CONTENT_TYPE};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use serde::{Serialize, de::DeserializeOwned};
+use std::{io, path::PathBuf, time::Duration};
+use tokio::net::UnixStream;
+
+/// Which control plane a command talks to.
+#[derive(Args, Clone)]
+pub(crate) struct AdminSocket {
+    /// Admin socket of the control plane
+    #[arg(
+        long = "admin-socket",
+        value_name = "PATH",
+        env = "BEDSIDE_ADMIN_SOCKET",
+        default_value = "/var/lib/bedside/admin.sock",
+        global = true
+    )]
+    path: PathBuf,
+}
+
+/// A path below the socket's root, each part percent-encoded.
+pub(crate) fn path(parts: &[&str]) -> String {
+    let mut path = String::new();
+    for part in parts {
+        path.push('/');
+        for byte in part.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                path.push(char::from(byte));
+            } else {
+                path.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
+    path
+}
+
+impl AdminSocket {
+    /// Asks for something.
+    pub(crate) fn get<T: DeserializeOwned>(&self, parts: &[&str]) -> Result<T> {
+        let body = self.call(Method::GET, parts, None::<&()>)?;
+        serde_json::from_slice(&body).context("the control plane is of another release")
+    }
+
+    /// Has something made.
+    pub(crate) fn post<T: DeserializeOwned>(
+        &self,
+        parts: &[&str],
+        body: &impl Serialize,
+    ) -> Result<T> {
+        let body = self.call(Method::POST, parts, Some(body))?;
+        let body: &[u8] = if body.is_empty() { b"null" } else { &body };
+        serde_json::from_slice(body).context("the control plane is of another release")
+    }
+
+    /// Has something ended.
+    pub(crate) fn delete(&self, parts: &[&str]) -> Result<()> {
+        self.call(Method::DELETE, parts, None::<&()>).map(drop)
+    }
+
+    fn call(&self, method: Method, parts: &[&str], body: Option<&impl Serialize>) -> Result<Bytes> {
+        let body = body
+            .map(serde_json::to_vec)
+            .transpose()?
+            .unwrap_or_default();
+        let request = Request::builder()
+            .method(method)
+            .uri(path(parts))
+            .header("host", "bedside")
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let exchange = async { tokio::time::timeout(TIMEOUT, self.exchange(request)).await };
+        let (status, body) = runtime
+            .block_on(exchange)
+            .map_err(|_| Unreachable("the control plane does not answer".to_owned()))??;
+        if status.is_success() {
+            return Ok(body);
+        }
+        let message = serde_json::from_slice::<Problem>(&body).map_or_else(
+            |_| format!("the control plane answered {status}"),
+            |p| p.message,
+        );
+        match status {
+            StatusCode::NOT_FOUND => Err(NotFound(message).into()),
+            _ => Err(anyhow!(message)),
+        }
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes)> {
+        let stream = UnixStream::connect(&self.path)
+            .await
+            .map_err(|error| self.explain(&error))?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let connection = tokio::spawn(connection);
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        let body = response.into_body().collect().await?.to_bytes();
+        connection.abort();
+        Ok((status, body))
+    }
+
+    fn explain(&self, error: &io::Error) -> Unreachable {
+        let path = self.path.display();
+        Unreachable(match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => format!(
+                "no control plane is running at {path}: start `bedside serve`, or name its socket \
+                 with --admin-socket"
+            ),
+            io::ErrorKind::PermissionDenied => format!(
+                "{path} is not yours to use: run this as the user that runs the control plane"
+            ),
+            _ => format!("cannot reach the control plane at {path}: {error}"),
+        })
+    }
+}
+
+/// Time for an answer: every operation is done in memory at once.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn names_cannot_leave_their_place_in_a_path() {
+        assert_eq!(
+            super::path(&["rooms", "a/../b ?ü"]),
+            "/rooms/a%2F..%2Fb%20%3F%C3%BC"
+        );
+    }
+}

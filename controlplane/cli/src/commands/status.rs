@@ -1,0 +1,70 @@
+//! `bedside status`.
+
+use crate::{admin_client::AdminSocket, print::Format};
+use anyhow::Result;
+use bedside_server::admin::StatusReport;
+use clap::Args;
+
+#[derive(Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    socket: AdminSocket,
+    #[command(flatten)]
+    format: Format,
+}
+
+impl Status {
+    pub(crate) fn run(self) -> Result<()> {
+        let report: StatusReport = self.socket.get(&["status"])?;
+        self.format.print(&report, people)
+    }
+}
+
+fn people(report: &StatusReport) -> String {
+    let dataplane = &report.dataplane;
+    let mut text = format!(
+        "control plane  {} up {}, serving {}\n",
+        report.version,
+        time(report.uptime_s),
+        report.listen.join(", ")
+    );
+    match &dataplane.problem {
+        None if dataplane.connected => {
+            let engine = dataplane.engine.as_deref().unwrap_or("?");
+            text.push_str(&format!("data plane     connected, {engine}\n"));
+        }
+        problem => {
+            let why = problem.as_deref().unwrap_or("starting");
+            text.push_str(&format!("data plane     NOT connected: {why}\n"));
+        }
+    }
+    for (worker, addresses) in dataplane.workers.iter().enumerate() {
+        text.push_str(&format!(
+            "worker {worker:<8}media on udp {}\n",
+            addresses.join(", ")
+        ));
+    }
+    text.push_str(&format!(
+        "rooms          {} with {} participants ({} signalling), {} tracks, {} subscriptions\n",
+        report.rooms, report.participants, report.sessions, report.tracks, report.subscriptions
+    ));
+    if report.events_lost > 0 {
+        text.push_str(&format!("events lost    {}\n", report.events_lost));
+    }
+    for (reason, count) in &report.refused {
+        text.push_str(&format!("refused        {count} x {reason}\n"));
+    }
+    text
+}
+
+/// `3d 4h`, `4h 5m`, `5m 6s`, `6s`.
+fn time(seconds: u64) -> String {
+    let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
+    let (minutes, seconds) = (seconds / 60 % 60, seconds % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m {seconds}s"),
+        (0, _, _) => format!("{hours}h {minutes}m"),
+        _ => format!("{days}d {hours}h"),
+    }
+}

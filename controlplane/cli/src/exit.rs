@@ -1,0 +1,34 @@
+//! Exit codes; documented in `bedside --help` and `docs/operating/command-line.md`.
+
+use std::process::ExitCode;
+
+/// What was named does not exist.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct NotFound(pub(crate) String);
+
+/// The control plane cannot be reached.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Unreachable(pub(crate) String);
+
+/// `doctor` found something.
+#[derive(Debug, thiserror::Error)]
+#[error("{problems} of {checks} checks found a problem")]
+pub(crate) struct Unhealthy {
+    pub(crate) problems: usize,
+    pub(crate) checks: usize,
+}
+
+/// 2 is clap's, for wrong usage.
+pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
+    if error.is::<NotFound>() {
+        ExitCode::from(3)
+    } else if error.is::<Unreachable>() {
+        ExitCode::from(4)
+    } else if error.is::<Unhealthy>() {
+        ExitCode::from(5)
+    } else {
+        ExitCode::FAILURE
+    }
+}

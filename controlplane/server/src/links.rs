@@ -1,0 +1,319 @@
+//! One-time join links: `POST /api/link` looks, `POST /api/join` lets in.
+//!
+//! A link is `https://HOST/consult#TOKEN`. The token is in the fragment, so that no server and no
+//! proxy ever sees it in a URL. Joining uses the link up and leaves a session cookie behind, with
+//! which the same browser comes back after a reload, until the link's time is over.
+
+mod rate;
+
+pub(crate) use rate::RateLimit;
+
+use crate::admin::{LinkReport, LinkRequest, Role};
+use crate::app::App;
+use crate::clock::since_epoch;
+use crate::limits::{API_BODY_BYTES_MAX, DISPLAY_NAME_CHARACTERS_MAX};
+use crate::listener::PeerAddress;
+use crate::store::Store;
+use crate::store::links::{Digest, Link, LinkState};
+use crate::{Error, dataplane::DataplaneStatus};
+use aws_lc_rs::digest::{SHA256, digest};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Extension, Json, Router};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use bedside_rooms::{Claims, VideoGrant};
+use http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+pub(crate) fn router() -> Router<App> {
+    Router::new()
+        .route("/api/link", post(look))
+        .route("/api/join", post(join))
+        .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
+}
+
+/// Makes a link; `url` is where the page is served.
+///
+/// # Errors
+/// [`Error::Database`], [`Error::Random`]; [`Error::Config`] for a request that makes no sense.
+pub(crate) async fn create(
+    store: &Store,
+    url: &str,
+    request: LinkRequest,
+) -> Result<LinkReport, Error> {
+    if request.room.is_empty() {
+        return Err(Error::Config("a link needs a room".to_owned()));
+    }
+    let token = random_token()?;
+    let identity = format!(
+        "{}_{}",
+        request.role.as_str(),
+        &random_token()?[..IDENTITY_CHARACTERS]
+    );
+    let expires_at = since_epoch().as_secs().saturating_add(request.valid_s);
+    let link = Link {
+        room: request.room,
+        role: request.role.as_str().to_owned(),
+        identity,
+        display_name: request.display_name,
+        room_label: request.room_label,
+        expires_s: i64::try_from(expires_at).unwrap_or(i64::MAX),
+    };
+    store.create_link(&hash(&token), &link).await?;
+    Ok(LinkReport {
+        link: format!("{url}/consult#{token}"),
+        expires_at,
+    })
+}
+
+#[derive(Deserialize)]
+struct LookRequest {
+    link: String,
+}
+
+#[derive(Serialize)]
+struct Invitation {
+    role: String,
+    room_label: String,
+    display_name: Option<String>,
+    expires_at: i64,
+    /// Looking never uses a link up: messengers fetch previews.
+    consumed: bool,
+}
+
+async fn look(
+    State(app): State<App>,
+    Extension(limit): Extension<RateLimit>,
+    Extension(peer): Extension<PeerAddress>,
+    headers: HeaderMap,
+    Json(request): Json<LookRequest>,
+) -> Result<Json<Invitation>, Refused> {
+    admit(&limit, peer, &headers)?;
+    let link = open(app.store.look_up_link(&hash(&request.link)).await?)?;
+    Ok(Json(Invitation {
+        role: link.role,
+        room_label: link.room_label.unwrap_or_default(),
+        display_name: link.display_name,
+        expires_at: link.expires_s,
+        consumed: false,
+    }))
+}
+
+#[derive(Deserialize)]
+struct JoinRequest {
+    link: Option<String>,
+    #[serde(default)]
+    display_name: String,
+}
+
+#[derive(Serialize)]
+struct Admission {
+    url: String,
+    token: String,
+    identity: String,
+    role: String,
+}
+
+async fn join(
+    State(app): State<App>,
+    Extension(limit): Extension<RateLimit>,
+    Extension(peer): Extension<PeerAddress>,
+    headers: HeaderMap,
+    Json(request): Json<JoinRequest>,
+) -> Result<Response, Refused> {
+    admit(&limit, peer, &headers)?;
+    let host = headers
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .ok_or(Refused::BadRequest)?;
+    // A link that cannot be used now must not be used up.
+    if matches!(*app.dataplane.borrow(), DataplaneStatus::Disconnected(_)) {
+        return Err(Refused::ServerUnavailable);
+    }
+    let (link, cookie) = match &request.link {
+        Some(token) => {
+            let session = random_token()?;
+            let used = app.store.use_link(&hash(token), &hash(&session)).await?;
+            let link = open(used)?;
+            let left_s = link.expires_s.saturating_sub(now_s()).max(0);
+            let cookie = format!(
+                "{SESSION_COOKIE}={session}; Max-Age={left_s}; Path=/api; HttpOnly; Secure; \
+                 SameSite=Strict"
+            );
+            let cookie = HeaderValue::try_from(cookie).expect("base64url and digits");
+            (link, Some(cookie))
+        }
+        None => {
+            let session = session_cookie(&headers).ok_or(Refused::SessionEnded)?;
+            match app.store.link_of_session(&hash(session)).await? {
+                LinkState::Open(link) => (link, None),
+                _ => return Err(Refused::SessionEnded),
+            }
+        }
+    };
+    let admission = Admission {
+        url: format!("wss://{host}"),
+        token: access_token(&app, &link, &request.display_name)?,
+        identity: link.identity,
+        role: link.role,
+    };
+    let mut response = Json(admission).into_response();
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+/// Valid for joining only: what is refreshed later is the rooms' business.
+fn access_token(app: &App, link: &Link, display_name: &str) -> Result<String, Refused> {
+    let typed: String = display_name
+        .trim()
+        .chars()
+        .take(DISPLAY_NAME_CHARACTERS_MAX)
+        .collect();
+    let name = if typed.is_empty() {
+        link.display_name.clone().unwrap_or_default()
+    } else {
+        typed
+    };
+    let claims = Claims {
+        iss: app.tokens.first_key(),
+        sub: link.identity.clone(),
+        name,
+        video: Some(VideoGrant {
+            room_join: true,
+            room: link.room.clone(),
+            room_admin: link.role == Role::Clinician.as_str(),
+            ..VideoGrant::default()
+        }),
+        ..Claims::default()
+    };
+    app.tokens
+        .sign(&claims, JOIN_TOKEN_LIFETIME)
+        .ok_or(Refused::ServerUnavailable)
+}
+
+/// Bounded per source, and only from our own page.
+fn admit(limit: &RateLimit, peer: PeerAddress, headers: &HeaderMap) -> Result<(), Refused> {
+    if !limit.admit(peer.0) {
+        return Err(Refused::RateLimited);
+    }
+    let (Some(origin), Some(host)) = (headers.get(ORIGIN), headers.get(HOST)) else {
+        return Ok(());
+    };
+    let ours = origin
+        .to_str()
+        .ok()
+        .and_then(|origin| origin.strip_prefix("https://"));
+    if ours.is_some_and(|origin| origin.as_bytes() == host.as_bytes()) {
+        Ok(())
+    } else {
+        Err(Refused::BadRequest)
+    }
+}
+
+fn open(state: LinkState) -> Result<Link, Refused> {
+    match state {
+        LinkState::Open(link) => Ok(link),
+        LinkState::Used => Err(Refused::LinkUsed),
+        LinkState::Expired => Err(Refused::LinkExpired),
+        LinkState::Unknown => Err(Refused::LinkUnknown),
+    }
+}
+
+fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(name, value)| (name == SESSION_COOKIE).then_some(value))
+}
+
+/// 256 random bits, URL-safe.
+fn random_token() -> Result<String, Error> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(Error::Random)?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+fn hash(token: &str) -> Digest {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    hash
+}
+
+fn now_s() -> i64 {
+    i64::try_from(since_epoch().as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Why a link or a join was not accepted; the page has words for each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Refused {
+    LinkExpired,
+    LinkUsed,
+    LinkUnknown,
+    SessionEnded,
+    RateLimited,
+    BadRequest,
+    ServerUnavailable,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        tracing::error!(%error, "a join link could not be looked up");
+        Self::ServerUnavailable
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let (status, error, message) = match self {
+            Self::LinkExpired => (StatusCode::GONE, "link_expired", "the link has expired"),
+            Self::LinkUsed => (StatusCode::GONE, "link_used", "the link was used already"),
+            Self::LinkUnknown => (
+                StatusCode::NOT_FOUND,
+                "link_unknown",
+                "there is no such link",
+            ),
+            Self::SessionEnded => (
+                StatusCode::UNAUTHORIZED,
+                "session_ended",
+                "ask for a new link",
+            ),
+            Self::RateLimited => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limited",
+                "wait a minute and try again",
+            ),
+            Self::BadRequest => (
+                StatusCode::BAD_REQUEST,
+                "link_unknown",
+                "only the consult page may ask this",
+            ),
+            Self::ServerUnavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "server_unavailable",
+                "no consult can be joined right now; try again in a moment",
+            ),
+        };
+        (
+            status,
+            Json(serde_json::json!({ "error": error, "message": message })),
+        )
+            .into_response()
+    }
+}
+
+/// `__Host-` would need `Path=/`; this one goes to the API alone.
+const SESSION_COOKIE: &str = "bedside_session";
+
+/// Characters of randomness in an identity: 96 bits.
+const IDENTITY_CHARACTERS: usize = 16;
+
+/// From the click to the join, with time to choose a camera.
+const JOIN_TOKEN_LIFETIME: Duration = Duration::from_secs(600);
