@@ -4,8 +4,8 @@
 //!
 //! One thread sends 64 datagrams from one ring, in messages of 1, 8 or 32, one submission a
 //! message, then takes them from another. The loopback device does the receiver's share of the
-//! protocol work within the send. The row "spread" sends each datagram to another of 50 sockets,
-//! all in one submission.
+//! protocol work within the send. The rows "to each of 50" send as many to one socket
+//! after the other, all in as few submissions as the slabs allow.
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
 use std::net::{SocketAddr, UdpSocket};
@@ -77,7 +77,7 @@ fn bursts(per_message: usize) {
     );
 }
 
-fn spread() {
+fn spread(run: u32) {
     let mut sender = ring();
     let sinks: Vec<UdpSocket> = (0..50)
         .map(|_| UdpSocket::bind("127.0.0.1:0").expect("a port is free"))
@@ -86,18 +86,18 @@ fn spread() {
         .iter()
         .map(|sink| sink.local_addr().expect("it is bound"))
         .collect();
+    let rounds = ROUNDS / run;
     let start = cpu();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         for (index, to) in addresses.iter().enumerate() {
-            write(&mut sender, *to, index);
+            for _ in 0..run {
+                write(&mut sender, *to, index);
+            }
         }
         sender.wait(Some(Duration::ZERO)).expect("the ring works");
     }
-    let datagrams = ROUNDS * 50;
-    println!(
-        "spread over 50   send {:>5} ns",
-        ((cpu() - start) / datagrams).as_nanos()
-    );
+    let each = (cpu() - start) / (rounds * run * 50);
+    println!("{run:>6} to each of 50 send {:>5} ns", each.as_nanos());
 }
 
 fn main() {
@@ -105,6 +105,8 @@ fn main() {
         for per_message in [1, 8, 32] {
             bursts(per_message);
         }
-        spread();
+        for run in [1, 4, 16] {
+            spread(run);
+        }
     }
 }

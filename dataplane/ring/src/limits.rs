@@ -25,7 +25,9 @@ pub const SEND_SLABS_MAX: u16 = 1_024;
 
 /// Bytes of one outgoing slab. When it is full its messages are submitted, so this is also how
 /// much one submission carries: enough to make the system call cheap (200 packets), little enough
-/// that the kernel finds the bytes still in the second-level cache.
+/// that the kernel finds the bytes still in the second-level cache. Measured with 16 packets to
+/// each of 50 sockets, ns of CPU a packet: 567 with 64 KiB, 530 with 256 KiB, 556 with 1 MiB
+/// (2026-11, two-core virtual machine).
 pub const SEND_SLAB_BYTES: usize = 256 * 1_024;
 
 /// Longest datagram and longest run of segments in one message: 65,535 less the IPv4 and the UDP

@@ -10,7 +10,7 @@ use bedside_ring::{Config, Outgoing, Ring, RingError, Waker};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::WorkerError;
-use crate::limits::COMMANDS_PER_WAKEUP_MAX;
+use crate::limits::{COMMANDS_PER_WAKEUP_MAX, TIMER_GRAIN};
 use crate::spool::Spool;
 
 /// What the main thread tells a worker.
@@ -179,9 +179,9 @@ impl Worker {
     fn work(&mut self) -> Result<(), RingError> {
         let mut now = read_clock();
         while !self.stopping {
-            let due = self.core.poll_timeout();
-            let timeout = due.map(|due| due.saturating_duration_since(now));
-            let wakeup = self.ring.wait(timeout)?;
+            let wakeup = self
+                .ring
+                .wait(self.core.poll_timeout().map(|due| time_until(due, now)))?;
             now = read_clock();
             if wakeup.datagrams > 0 {
                 self.take_batch(now);
@@ -261,6 +261,14 @@ fn emptied<'a>(mut datagrams: Vec<Datagram<'_>>) -> Vec<Datagram<'a>> {
         .into_iter()
         .map(|_| unreachable!("it was cleared"))
         .collect()
+}
+
+/// How long to wait for a timer: not at all for one that is due, and never very shortly.
+fn time_until(due: Instant, now: Instant) -> Duration {
+    match due.saturating_duration_since(now) {
+        Duration::ZERO => Duration::ZERO,
+        time => time.max(TIMER_GRAIN),
+    }
 }
 
 fn pin(processor: usize) -> std::io::Result<()> {

@@ -21,3 +21,12 @@ fn the_batchs_memory_is_used_again() {
         (memory, capacity)
     );
 }
+
+#[test]
+fn timers_are_waited_for_in_grains_and_not_at_all_when_due() {
+    let now = read_clock();
+    assert_eq!(time_until(now, now), Duration::ZERO);
+    assert_eq!(time_until(now, now + TIMER_GRAIN), Duration::ZERO);
+    assert_eq!(time_until(now + TIMER_GRAIN / 10, now), TIMER_GRAIN);
+    assert_eq!(time_until(now + TIMER_GRAIN * 7, now), TIMER_GRAIN * 7);
+}
