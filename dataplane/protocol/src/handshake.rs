@@ -90,7 +90,8 @@ pub struct WorkerInfo {
     pub addresses: Vec<SocketAddr>,
     /// Rooms that it holds, so that a new control plane knows what is running.
     pub rooms: Vec<RoomId>,
-    /// Number of the last event; the next one is greater by one.
+    /// Number of the last event that a control plane was sent. The next one is greater by one, by
+    /// more if events were dropped meanwhile.
     pub sequence: u64,
 }
 
