@@ -22,6 +22,7 @@ mod clock;
 mod core;
 mod demultiplex;
 mod error;
+mod limits;
 mod sink;
 mod transport;
 

@@ -1,0 +1,43 @@
+//! When to ask for a key frame on one layer: at once, then not again until the throttle allows and
+//! only while there is none.
+
+use crate::limits::KEY_FRAME_REQUEST_INTERVAL;
+use std::time::Instant;
+
+#[derive(Default)]
+pub(super) struct KeyFrameRequests {
+    wanted: bool,
+    asked: Option<Instant>,
+}
+
+impl KeyFrameRequests {
+    /// Somebody cannot decode until there is one.
+    pub(super) fn request(&mut self) {
+        self.wanted = true;
+    }
+
+    /// One begins, or nobody waits any more.
+    pub(super) fn settle(&mut self) {
+        self.wanted = false;
+    }
+
+    /// When to ask.
+    pub(super) fn next(&self, now: Instant) -> Option<Instant> {
+        self.wanted.then(|| {
+            self.asked
+                .map_or(now, |asked| (asked + KEY_FRAME_REQUEST_INTERVAL).max(now))
+        })
+    }
+
+    /// Whether to ask now; then it counts as done.
+    pub(super) fn take_due(&mut self, now: Instant) -> bool {
+        let due = self.next(now).is_some_and(|next| next <= now);
+        if due {
+            self.asked = Some(now);
+        }
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests;

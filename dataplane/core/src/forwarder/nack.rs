@@ -1,0 +1,109 @@
+//! What is missing on one layer and when to ask the publisher for it (RFC 4585 §6.2.1).
+
+use crate::limits::{
+    MISSING_PACKETS_MAX, NACK_RETRY_MIN, NACK_TRIES_MAX, REORDER_TOLERANCE, ROUND_TRIP_ASSUMED,
+};
+use crate::rtp::SequenceNumber;
+use std::time::{Duration, Instant};
+
+#[derive(Default)]
+pub(super) struct NackGenerator {
+    highest: Option<u64>,
+    /// Ascending.
+    missing: Vec<Missing>,
+}
+
+#[derive(Clone, Copy)]
+struct Missing {
+    sequence: u64,
+    next: Instant,
+    tries: u8,
+    /// When it was asked for last.
+    asked: Option<Instant>,
+}
+
+/// What a packet's arrival says about the ones around it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Arrived {
+    /// Nothing is missing that was not before.
+    Fine,
+    /// It had been asked for once: this long ago.
+    Answered(Duration),
+    /// More is missing before it than can be asked for.
+    Outage,
+}
+
+impl NackGenerator {
+    pub(super) fn arrived(&mut self, now: Instant, sequence: u64) -> Arrived {
+        let Some(highest) = self.highest else {
+            self.highest = Some(sequence);
+            return Arrived::Fine;
+        };
+        if sequence <= highest {
+            let Ok(index) = self
+                .missing
+                .binary_search_by_key(&sequence, |missing| missing.sequence)
+            else {
+                return Arrived::Fine;
+            };
+            let missing = self.missing.remove(index);
+            return match missing.asked {
+                Some(asked) if missing.tries == 1 => {
+                    Arrived::Answered(now.saturating_duration_since(asked))
+                }
+                _ => Arrived::Fine,
+            };
+        }
+        self.highest = Some(sequence);
+        let gap = usize::try_from(sequence - highest - 1).unwrap_or(usize::MAX);
+        if gap > MISSING_PACKETS_MAX - self.missing.len() {
+            self.missing.clear();
+            return Arrived::Outage;
+        }
+        self.missing
+            .extend((highest + 1..sequence).map(|sequence| Missing {
+                sequence,
+                next: now + REORDER_TOLERANCE,
+                tries: 0,
+                asked: None,
+            }));
+        Arrived::Fine
+    }
+
+    /// Appends what is to be asked for now, in ascending order, and gives up what was asked for
+    /// often enough.
+    pub(super) fn take_due(
+        &mut self,
+        now: Instant,
+        round_trip: Option<Duration>,
+        out: &mut Vec<SequenceNumber>,
+    ) {
+        let retry = (round_trip.unwrap_or(ROUND_TRIP_ASSUMED) * 5 / 4).max(NACK_RETRY_MIN);
+        self.missing.retain_mut(|missing| {
+            if missing.next > now {
+                return true;
+            }
+            if missing.tries == NACK_TRIES_MAX {
+                return false;
+            }
+            missing.tries += 1;
+            missing.asked = Some(now);
+            missing.next = now + retry;
+            out.push(SequenceNumber::of(missing.sequence));
+            true
+        });
+    }
+
+    /// When something is due.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.missing.iter().map(|missing| missing.next).min()
+    }
+
+    /// Nothing that is missing now will be asked for.
+    pub(super) fn give_up(&mut self) {
+        self.missing.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests;

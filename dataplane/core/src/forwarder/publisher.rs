@@ -1,0 +1,274 @@
+//! A published track and its layers.
+
+use super::Handle;
+use super::key_frame_requests::KeyFrameRequests;
+use super::layer_selection::ActiveLayers;
+use super::nack::NackGenerator;
+use super::packet_cache::PacketCache;
+use super::peer::Peer;
+use super::receive_statistics::ReceiveStatistics;
+use super::room::Room;
+use super::sender_report::SenderClock;
+use super::speakers::LevelMeter;
+use super::subscriber::Subscription;
+use super::timers::Armed;
+use crate::limits::{LAYER_SILENCE, LAYER_SILENCE_FRAMES, TRACK_SILENCE};
+use crate::rtp::{PictureId, Timestamp};
+use bedside_protocol::{self as protocol, Encoding, Generation, Layer, LayerActivity, MediaKind};
+use std::time::{Duration, Instant};
+
+pub(super) struct Track {
+    pub(super) wanted: protocol::Track,
+    pub(super) generation: Generation,
+    pub(super) room: Handle<Room>,
+    pub(super) publisher: Handle<Peer>,
+    /// By [`Layer::index`].
+    pub(super) layers: [Option<PublishedLayer>; Layer::ALL.len()],
+    pub(super) subscriptions: Vec<Handle<Subscription>>,
+    pub(super) meter: LevelMeter,
+    pub(super) armed: Armed,
+    /// Since the last statistics.
+    pub(super) key_frame_requests: u64,
+    pub(super) nacked: u64,
+    /// Positions of this batch's arrivals, in order.
+    pub(super) batch: Vec<usize>,
+}
+
+/// A packet that arrived in this batch, was the first of its number and lies in the cache.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    pub(super) layer: Layer,
+    pub(super) sequence: u64,
+    pub(super) timestamp: Timestamp,
+    /// A decoder can start with it.
+    pub(super) starts: bool,
+    /// It carries nothing for a decoder: padding, or a payload type that is not forwarded.
+    pub(super) empty: bool,
+    pub(super) picture_id: Option<PictureId>,
+    pub(super) tl0_picture_index: Option<u8>,
+}
+
+impl Track {
+    pub(super) fn new(
+        wanted: protocol::Track,
+        generation: Generation,
+        room: Handle<Room>,
+        publisher: Handle<Peer>,
+    ) -> Self {
+        Self {
+            wanted,
+            generation,
+            room,
+            publisher,
+            layers: [const { None }; Layer::ALL.len()],
+            subscriptions: Vec::new(),
+            meter: LevelMeter::default(),
+            armed: Armed::default(),
+            key_frame_requests: 0,
+            nacked: 0,
+            batch: Vec::new(),
+        }
+    }
+
+    pub(super) fn kind(&self) -> MediaKind {
+        self.wanted.codec.kind()
+    }
+
+    pub(super) fn layer(&self, layer: Layer) -> Option<&PublishedLayer> {
+        self.layers[layer.index()].as_ref()
+    }
+
+    pub(super) fn layer_mut(&mut self, layer: Layer) -> Option<&mut PublishedLayer> {
+        self.layers[layer.index()].as_mut()
+    }
+
+    pub(super) fn active(&self) -> ActiveLayers {
+        let mut active = ActiveLayers::default();
+        for layer in self.layers.iter().flatten() {
+            active.set(layer.encoding.layer, layer.activity.active);
+        }
+        active
+    }
+
+    /// For [`protocol::Event::TrackLayers`].
+    pub(super) fn activity(&self) -> Vec<LayerActivity> {
+        self.layers
+            .iter()
+            .flatten()
+            .filter(|layer| layer.activity.active)
+            .map(|layer| LayerActivity {
+                layer: layer.encoding.layer,
+                bitrate_bps: layer.bitrate_bps,
+            })
+            .collect()
+    }
+
+    pub(super) fn clocks(&self) -> [Option<SenderClock>; Layer::ALL.len()] {
+        Layer::ALL.map(|layer| self.layer(layer).and_then(|layer| layer.clock))
+    }
+
+    /// Media of `layer` arrived. Whether the set of active layers changed: this one began, or
+    /// another one has missed too much.
+    pub(super) fn heard(&mut self, now: Instant, layer: Layer, timestamp: Timestamp) -> bool {
+        let Some(heard) = self.layer_mut(layer) else {
+            return false;
+        };
+        let new_frame = heard.activity.heard(now, timestamp);
+        let mut changed = !heard.activity.active;
+        heard.activity.active = true;
+        if new_frame {
+            for other in self.layers.iter_mut().flatten() {
+                if other.encoding.layer != layer && other.activity.missed_frame(now, layer) {
+                    other.stop();
+                    changed = true;
+                }
+            }
+        }
+        changed
+    }
+
+    /// Whether the track has just been found to have fallen silent.
+    pub(super) fn fell_silent(&mut self, now: Instant) -> bool {
+        if self.wanted.muted {
+            return false;
+        }
+        let silent = self.silent_at().is_some_and(|at| at <= now);
+        if silent {
+            for layer in self.layers.iter_mut().flatten() {
+                layer.stop();
+            }
+        }
+        silent
+    }
+
+    /// When it has to be looked at next.
+    pub(super) fn next(&self, now: Instant) -> Option<Instant> {
+        let silence = self.silent_at().filter(|_| !self.wanted.muted);
+        self.layers
+            .iter()
+            .flatten()
+            .flat_map(|layer| [layer.nack.next(), layer.key_frames.next(now)])
+            .chain([silence])
+            .flatten()
+            .min()
+    }
+
+    fn silent_at(&self) -> Option<Instant> {
+        self.layers
+            .iter()
+            .flatten()
+            .filter(|layer| layer.activity.active)
+            .filter_map(|layer| layer.activity.heard_at)
+            .max()
+            .map(|heard| heard + TRACK_SILENCE)
+    }
+}
+
+pub(super) struct PublishedLayer {
+    pub(super) encoding: Encoding,
+    /// Announced or learnt.
+    pub(super) ssrc: Option<u32>,
+    pub(super) rtx_ssrc: Option<u32>,
+    /// Added to the SRTP index of a packet: each SSRC that the layer is bound to has a numbering
+    /// of its own, so that nothing of an earlier one is taken for it.
+    pub(super) epoch: u64,
+    pub(super) receive: ReceiveStatistics,
+    pub(super) nack: NackGenerator,
+    pub(super) cache: PacketCache,
+    pub(super) key_frames: KeyFrameRequests,
+    pub(super) clock: Option<SenderClock>,
+    pub(super) activity: Activity,
+    /// H.264: parameter sets have been seen in the stream, so that a picture is no start without.
+    pub(super) parameters_in_band: bool,
+    /// Over the last statistics interval.
+    pub(super) bitrate_bps: u64,
+    /// Since the last statistics.
+    pub(super) received_bytes: u64,
+}
+
+impl PublishedLayer {
+    pub(super) fn new(encoding: Encoding) -> Self {
+        Self {
+            encoding,
+            ssrc: encoding.ssrc,
+            rtx_ssrc: encoding.rtx_ssrc,
+            epoch: 0,
+            receive: ReceiveStatistics::default(),
+            nack: NackGenerator::default(),
+            cache: PacketCache::default(),
+            key_frames: KeyFrameRequests::default(),
+            clock: None,
+            activity: Activity::default(),
+            parameters_in_band: false,
+            bitrate_bps: 0,
+            received_bytes: 0,
+        }
+    }
+
+    /// Binds it to another SSRC: everything that was known of the last one's numbering is void.
+    /// `false` if that has happened too often for numbers to stay apart.
+    pub(super) fn rebind(&mut self, ssrc: u32) -> bool {
+        let Some(epoch) = self.epoch.checked_add(EPOCH) else {
+            return false;
+        };
+        self.epoch = epoch;
+        self.ssrc = Some(ssrc);
+        self.receive = ReceiveStatistics::default();
+        self.nack = NackGenerator::default();
+        self.cache = PacketCache::default();
+        self.clock = None;
+        true
+    }
+
+    /// It is not being received any more.
+    pub(super) fn stop(&mut self) {
+        self.activity.active = false;
+        self.nack.give_up();
+        self.key_frames.settle();
+    }
+}
+
+/// Whether a layer is being received.
+#[derive(Default)]
+pub(super) struct Activity {
+    pub(super) active: bool,
+    pub(super) heard_at: Option<Instant>,
+    /// When the newest frame began, its timestamp, and the usual time between two.
+    frame: Option<(Instant, Timestamp)>,
+    frame_interval: Duration,
+    /// Frames of each other layer since anything of this one arrived.
+    missed: [u8; Layer::ALL.len()],
+}
+
+impl Activity {
+    /// Whether the packet begins a frame.
+    fn heard(&mut self, now: Instant, timestamp: Timestamp) -> bool {
+        self.heard_at = Some(now);
+        self.missed = [0; Layer::ALL.len()];
+        match self.frame {
+            Some((_, newest)) if timestamp.ahead_of(newest) <= 0 => return false,
+            Some((began, _)) => {
+                let interval = now.saturating_duration_since(began);
+                self.frame_interval = (self.frame_interval * 7 + interval) / 8;
+            }
+            None => {}
+        }
+        self.frame = Some((now, timestamp));
+        true
+    }
+
+    /// A frame of another layer began; whether this one is to be taken for stopped.
+    fn missed_frame(&mut self, now: Instant, of: Layer) -> bool {
+        let missed = &mut self.missed[of.index()];
+        *missed = missed.saturating_add(1);
+        let tolerance = (self.frame_interval * 3).clamp(LAYER_SILENCE, TRACK_SILENCE);
+        self.active
+            && *missed >= LAYER_SILENCE_FRAMES
+            && self
+                .heard_at
+                .is_some_and(|heard| now.saturating_duration_since(heard) >= tolerance)
+    }
+}
+
+/// Above any SRTP index, so that sums stay apart.
+const EPOCH: u64 = bedside_srtp::limits::RTP_INDEX_END;

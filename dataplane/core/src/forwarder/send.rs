@@ -1,0 +1,520 @@
+//! The second half of a batch: write and seal each destination's packets, all of one after the
+//! other: audio first, then what was asked for again, then video.
+
+use super::equalise::{Padded, equalise};
+use super::packet_cache::{PREFIX_BYTES, PacketFacts, passed_extensions, payload_range};
+use super::peer::{Peer, Work};
+use super::publisher::{Arrival, Track};
+use super::retransmission::Resend;
+use super::sequence_map::Offsets;
+use super::subscriber::Subscription;
+use super::{Forwarder, Handle};
+use crate::PacketSink;
+use crate::rtp::{
+    ExtensionBlock, FixedHeader, PADDING_FLAG, PassedExtension, SequenceNumber,
+    rewrite_red_payload_types, write_header,
+};
+use bedside_protocol::{ExtensionIds, Layer, MediaKind, Mid};
+use std::ops::Range;
+use std::time::Instant;
+
+/// Buffers that are filled and emptied within one call, kept so that steady forwarding allocates
+/// nothing.
+#[derive(Default)]
+pub(super) struct Scratch {
+    /// What arrived in this batch, and on which tracks.
+    pub(super) arrivals: Vec<Arrival>,
+    pub(super) tracks: Vec<Handle<Track>>,
+    /// Who gets something; may name a peer twice.
+    pub(super) peers: Vec<Handle<Peer>>,
+    headers: Vec<u8>,
+    outgoing: Vec<Outgoing>,
+    pub(super) rtcp: Vec<u8>,
+    pub(super) statuses: Vec<Option<u64>>,
+    pub(super) missing: Vec<SequenceNumber>,
+}
+
+/// A packet of one destination's run: everything but its payload, which stays in the cache.
+struct Outgoing {
+    subscription: Handle<Subscription>,
+    track: Handle<Track>,
+    form: Form,
+    /// Length before padding and sealing.
+    plain_bytes: usize,
+    padding_bytes: usize,
+}
+
+enum Form {
+    /// To be sealed.
+    Plain {
+        layer: Layer,
+        sequence: u64,
+        offsets: Offsets,
+        ssrc: u32,
+        index: u64,
+        /// In [`Scratch::headers`].
+        header: Range<usize>,
+        /// The number that a retransmission repeats.
+        original: Option<SequenceNumber>,
+    },
+    /// Sealed before, to be sent as it was; the subscriber's number.
+    Sealed(u64),
+}
+
+impl Padded for Outgoing {
+    fn bytes(&self) -> Option<usize> {
+        matches!(self.form, Form::Plain { .. }).then_some(self.plain_bytes)
+    }
+
+    fn pad(&mut self, bytes: usize) {
+        self.padding_bytes = bytes;
+    }
+}
+
+impl Forwarder {
+    pub(super) fn send(&mut self, now: Instant, sink: &mut impl PacketSink) {
+        for index in 0..self.scratch.tracks.len() {
+            let handle = self.scratch.tracks[index];
+            self.find_destinations(handle);
+            self.arm_track(now, handle);
+        }
+        let mut peers = std::mem::take(&mut self.scratch.peers);
+        for handle in peers.drain(..) {
+            self.write_peer(now, handle, sink);
+        }
+        self.scratch.peers = peers;
+        for handle in self.scratch.tracks.drain(..) {
+            if let Some(track) = self.tracks.get_mut(handle) {
+                track.batch.clear();
+            }
+        }
+        self.scratch.arrivals.clear();
+    }
+
+    fn find_destinations(&mut self, handle: Handle<Track>) {
+        let Some(track) = self.tracks.get(handle) else {
+            return;
+        };
+        for of in &track.subscriptions {
+            let Some(subscription) = self.subscriptions.get(*of) else {
+                continue;
+            };
+            let Some(peer) = self.peers.get_mut(subscription.subscriber) else {
+                continue;
+            };
+            if peer.work.is_empty() {
+                self.scratch.peers.push(subscription.subscriber);
+            }
+            peer.work.subscriptions.push(*of);
+        }
+    }
+
+    fn write_peer(&mut self, now: Instant, handle: Handle<Peer>, sink: &mut impl PacketSink) {
+        let Some(peer) = self.peers.get_mut(handle) else {
+            return;
+        };
+        let mut work = std::mem::take(&mut peer.work);
+        if peer.is_reachable() && !work.is_empty() {
+            self.place_arrivals(now, handle, &work, MediaKind::Audio);
+            self.place_resends(now, handle, &work.resends);
+            self.place_arrivals(now, handle, &work, MediaKind::Video);
+            equalise(&mut self.scratch.outgoing);
+            self.seal(now, handle, sink);
+            for subscription in &work.subscriptions {
+                self.announce_layer(*subscription);
+            }
+        }
+        work.subscriptions.clear();
+        work.resends.clear();
+        if let Some(peer) = self.peers.get_mut(handle) {
+            peer.work = work;
+        }
+    }
+
+    /// Finds the place of each packet that arrived for the peer's subscriptions of one kind.
+    fn place_arrivals(&mut self, now: Instant, handle: Handle<Peer>, work: &Work, kind: MediaKind) {
+        let send_time = absolute_send_time(self.clock.ntp_at(now));
+        let Some(peer) = self.peers.get_mut(handle) else {
+            return;
+        };
+        let Scratch {
+            arrivals,
+            headers,
+            outgoing,
+            ..
+        } = &mut self.scratch;
+        for of in &work.subscriptions {
+            let Some(subscription) = self.subscriptions.get_mut(*of) else {
+                continue;
+            };
+            if subscription.kind != kind {
+                continue;
+            }
+            let Some(track) = self.tracks.get_mut(subscription.track) else {
+                continue;
+            };
+            let clocks = track.clocks();
+            for position in 0..track.batch.len() {
+                let arrival = &arrivals[track.batch[position]];
+                let Some(place) = subscription.place(now, arrival, &clocks) else {
+                    continue;
+                };
+                let Some(packet) = track
+                    .layer_mut(arrival.layer)
+                    .and_then(|layer| layer.cache.find(arrival.sequence))
+                else {
+                    continue;
+                };
+                let wanted = &subscription.wanted;
+                let pass_red = passes_red(wanted.red_payload_type, &packet.facts);
+                let payload_bytes = payload_range(
+                    &packet.facts,
+                    packet.prefixed_payload.len() - PREFIX_BYTES,
+                    pass_red,
+                )
+                .len();
+                let payload_type = match wanted.red_payload_type {
+                    Some(red) if pass_red => red,
+                    _ => wanted.payload_types.media,
+                };
+                let start = headers.len();
+                Extensions {
+                    ids: &peer.extensions,
+                    mid: &wanted.mid,
+                    send_time,
+                    transport_sequence: next_transport_sequence(
+                        &mut peer.transport_sequence,
+                        &peer.extensions,
+                    ),
+                    passed: packet.extensions,
+                }
+                .write(
+                    headers,
+                    &FixedHeader {
+                        marker: packet.facts.marker,
+                        payload_type,
+                        sequence: SequenceNumber::of(place.out),
+                        timestamp: packet.facts.timestamp.offset_by(place.offsets.timestamp),
+                        ssrc: wanted.ssrc,
+                    },
+                );
+                outgoing.push(Outgoing {
+                    subscription: *of,
+                    track: subscription.track,
+                    plain_bytes: headers.len() - start + payload_bytes,
+                    padding_bytes: 0,
+                    form: Form::Plain {
+                        layer: arrival.layer,
+                        sequence: arrival.sequence,
+                        offsets: place.offsets,
+                        ssrc: wanted.ssrc,
+                        index: place.out,
+                        header: start..headers.len(),
+                        original: None,
+                    },
+                });
+            }
+        }
+    }
+
+    /// Finds what the peer asked for again: on the retransmission stream where it has one (RFC
+    /// 4588), else exactly as it was sent.
+    fn place_resends(&mut self, now: Instant, handle: Handle<Peer>, resends: &[Resend]) {
+        let send_time = absolute_send_time(self.clock.ntp_at(now));
+        let Some(peer) = self.peers.get_mut(handle) else {
+            return;
+        };
+        let Scratch {
+            headers, outgoing, ..
+        } = &mut self.scratch;
+        for resend in resends {
+            let placed = self
+                .subscriptions
+                .get_mut(resend.subscription)
+                .and_then(|subscription| {
+                    let wanted = &subscription.wanted;
+                    let Some((rtx_ssrc, rtx)) = wanted.rtx_ssrc.zip(wanted.payload_types.rtx)
+                    else {
+                        let sealed = subscription.sealed.as_mut()?;
+                        let bytes = sealed.find(resend.out)?.prefixed_payload.len() - PREFIX_BYTES;
+                        return peer.resend_budget.take(now, bytes).then_some(Outgoing {
+                            subscription: resend.subscription,
+                            track: subscription.track,
+                            plain_bytes: bytes,
+                            padding_bytes: 0,
+                            form: Form::Sealed(resend.out),
+                        });
+                    };
+                    let (layer, sequence, offsets) = subscription.map.find(resend.out)?;
+                    let track = self.tracks.get_mut(subscription.track)?;
+                    let packet = track.layer_mut(layer)?.cache.find(sequence)?;
+                    let pass_red = passes_red(wanted.red_payload_type, &packet.facts);
+                    let payload_bytes = payload_range(
+                        &packet.facts,
+                        packet.prefixed_payload.len() - PREFIX_BYTES,
+                        pass_red,
+                    )
+                    .len();
+                    if !peer.resend_budget.take(now, payload_bytes) {
+                        return None;
+                    }
+                    let index = subscription.rtx_next;
+                    subscription.rtx_next += 1;
+                    let start = headers.len();
+                    Extensions {
+                        ids: &peer.extensions,
+                        mid: &wanted.mid,
+                        send_time,
+                        transport_sequence: next_transport_sequence(
+                            &mut peer.transport_sequence,
+                            &peer.extensions,
+                        ),
+                        passed: packet.extensions,
+                    }
+                    .write(
+                        headers,
+                        &FixedHeader {
+                            marker: packet.facts.marker,
+                            payload_type: rtx,
+                            sequence: SequenceNumber::of(index),
+                            timestamp: packet.facts.timestamp.offset_by(offsets.timestamp),
+                            ssrc: rtx_ssrc,
+                        },
+                    );
+                    Some(Outgoing {
+                        subscription: resend.subscription,
+                        track: subscription.track,
+                        plain_bytes: headers.len() - start + PREFIX_BYTES + payload_bytes,
+                        padding_bytes: 0,
+                        form: Form::Plain {
+                            layer,
+                            sequence,
+                            offsets,
+                            ssrc: rtx_ssrc,
+                            index,
+                            header: start..headers.len(),
+                            original: Some(SequenceNumber::of(resend.out)),
+                        },
+                    })
+                });
+            match placed {
+                Some(placed) => outgoing.push(placed),
+                None => self.statistics.resend_refused += 1,
+            }
+        }
+    }
+
+    /// Writes what was placed straight into outgoing memory: each payload is read from the cache
+    /// and sealed into the packet in one pass.
+    fn seal(&mut self, now: Instant, handle: Handle<Peer>, sink: &mut impl PacketSink) {
+        let Self {
+            peers,
+            tracks,
+            subscriptions,
+            statistics,
+            scratch,
+            ..
+        } = self;
+        let Scratch {
+            headers, outgoing, ..
+        } = scratch;
+        let packets = outgoing.drain(..);
+        let Some(peer) = peers.get_mut(handle) else {
+            return;
+        };
+        let (Some(keys), Some(path)) = (peer.keys.as_mut(), peer.path) else {
+            return;
+        };
+        let overhead_bytes = keys.profile.rtp_overhead_bytes();
+        for packet in packets {
+            let Some(subscription) = subscriptions.get_mut(packet.subscription) else {
+                continue;
+            };
+            let Form::Plain {
+                layer,
+                sequence,
+                offsets,
+                ssrc,
+                index,
+                header,
+                original,
+            } = packet.form
+            else {
+                send_again(&packet, subscription, path, sink);
+                statistics.retransmitted += 1;
+                peer.counters.retransmitted += 1;
+                continue;
+            };
+            let Some(cached) = tracks
+                .get_mut(packet.track)
+                .and_then(|track| track.layer_mut(layer))
+                .and_then(|layer| layer.cache.find(sequence))
+            else {
+                continue;
+            };
+            let total_bytes = packet.plain_bytes + packet.padding_bytes + overhead_bytes;
+            let Some(out) = sink.reserve(path, total_bytes) else {
+                statistics.dropped_no_memory += 1;
+                continue;
+            };
+            let header_bytes = header.len();
+            out[..header_bytes].copy_from_slice(&headers[header]);
+            if packet.padding_bytes > 0 {
+                out[0] |= PADDING_FLAG;
+            }
+            let payload = rewrite(
+                cached.prefixed_payload,
+                &cached.facts,
+                offsets,
+                &subscription.wanted,
+            );
+            // A retransmission says which packet it repeats just before the payload; what stands
+            // there (of a RED payload that is stripped) is needed by others.
+            let prefix = payload.start - PREFIX_BYTES..payload.start;
+            let mut kept = [0; PREFIX_BYTES];
+            kept.copy_from_slice(&cached.prefixed_payload[prefix.clone()]);
+            let start = match original {
+                Some(original) => {
+                    cached.prefixed_payload[prefix.clone()]
+                        .copy_from_slice(&original.0.to_be_bytes());
+                    prefix.start
+                }
+                None => payload.start,
+            };
+            let sealed = keys.sealer.seal_rtp_into(
+                out,
+                header_bytes,
+                &cached.prefixed_payload[start..payload.end],
+                index,
+                ssrc,
+                packet.padding_bytes,
+            );
+            let Ok(sealed_bytes) = sealed else {
+                statistics.seal_refused += 1;
+                continue;
+            };
+            if original.is_none()
+                && let Some(kept_packets) = &mut subscription.sealed
+            {
+                kept_packets.insert(
+                    now,
+                    index,
+                    cached.facts,
+                    &[None; PassedExtension::ALL.len()],
+                    &out[..sealed_bytes],
+                );
+            }
+            cached.prefixed_payload[prefix].copy_from_slice(&kept);
+            sink.commit(sealed_bytes);
+            peer.counters.sent_bytes += u64::try_from(sealed_bytes).unwrap_or_default();
+            statistics.padding_bytes += u64::try_from(packet.padding_bytes).unwrap_or_default();
+            if original.is_some() {
+                statistics.retransmitted += 1;
+                peer.counters.retransmitted += 1;
+            } else {
+                statistics.forwarded += 1;
+                subscription.sent_packets = subscription.sent_packets.wrapping_add(1);
+                subscription.sent_bytes = subscription
+                    .sent_bytes
+                    .wrapping_add(u32::try_from(payload.len()).unwrap_or_default());
+            }
+        }
+        headers.clear();
+    }
+}
+
+/// Sends a sealed packet a second time: the same bytes, so that its nonce covers one plaintext.
+fn send_again(
+    packet: &Outgoing,
+    subscription: &mut Subscription,
+    path: crate::Path,
+    sink: &mut impl PacketSink,
+) {
+    let Form::Sealed(out) = packet.form else {
+        return;
+    };
+    let Some(sealed) = subscription
+        .sealed
+        .as_mut()
+        .and_then(|sealed| sealed.find(out))
+    else {
+        return;
+    };
+    let bytes = &sealed.prefixed_payload[PREFIX_BYTES..];
+    if let Some(buffer) = sink.reserve(path, bytes.len()) {
+        buffer[..bytes.len()].copy_from_slice(bytes);
+        sink.commit(bytes.len());
+    }
+}
+
+/// Makes a cached payload this subscriber's, in place, and says where in the prefixed payload it
+/// stands. The next subscriber starts from what was parsed, not from what was written here.
+fn rewrite(
+    prefixed: &mut [u8],
+    facts: &PacketFacts,
+    offsets: Offsets,
+    wanted: &bedside_protocol::Subscription,
+) -> Range<usize> {
+    let payload = &mut prefixed[PREFIX_BYTES..];
+    let pass_red = passes_red(wanted.red_payload_type, facts);
+    if let Some(vp8) = &facts.vp8 {
+        vp8.rewrite(payload, offsets.picture_id, offsets.tl0_picture_index);
+    }
+    if pass_red {
+        rewrite_red_payload_types(payload, wanted.payload_types.media);
+    }
+    let range = payload_range(facts, payload.len(), pass_red);
+    range.start + PREFIX_BYTES..range.end + PREFIX_BYTES
+}
+
+/// Whether a packet is RED and the subscriber takes it.
+fn passes_red(red_payload_type: Option<u8>, facts: &PacketFacts) -> bool {
+    facts.red_primary_start.is_some() && red_payload_type.is_some()
+}
+
+/// What stands in an outgoing packet's header extension.
+struct Extensions<'a> {
+    ids: &'a ExtensionIds,
+    mid: &'a Mid,
+    send_time: [u8; 3],
+    transport_sequence: Option<u16>,
+    passed: &'a [u8],
+}
+
+impl Extensions<'_> {
+    fn write(&self, headers: &mut Vec<u8>, fixed: &FixedHeader) {
+        let transport_sequence = self.transport_sequence.map(u16::to_be_bytes);
+        let mut block = ExtensionBlock::default();
+        if let Some(id) = self.ids.mid {
+            block.push(id, self.mid.as_bytes());
+        }
+        if let Some(id) = self.ids.abs_send_time {
+            block.push(id, &self.send_time);
+        }
+        if let Some((id, sequence)) = self.ids.transport_cc.zip(transport_sequence.as_ref()) {
+            block.push(id, sequence);
+        }
+        for (extension, data) in passed_extensions(self.passed) {
+            if let Some(id) = extension.id(self.ids) {
+                block.push(id, data);
+            }
+        }
+        write_header(headers, fixed, &block);
+    }
+}
+
+/// The number that the packet gets in the subscriber's transport, if it negotiated the extension.
+fn next_transport_sequence(next: &mut u16, ids: &ExtensionIds) -> Option<u16> {
+    ids.transport_cc.map(|_| {
+        let sequence = *next;
+        *next = next.wrapping_add(1);
+        sequence
+    })
+}
+
+/// Seconds in 6.18 fixed point, of an NTP time
+/// (`http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time`).
+fn absolute_send_time(ntp: u64) -> [u8; 3] {
+    let [.., b0, b1, b2] = (ntp >> 14).to_be_bytes();
+    [b0, b1, b2]
+}

@@ -1,0 +1,115 @@
+//! Every bound of the forwarder, with its reason. What fills is dropped and counted, or refused
+//! with an event; nothing grows with what a peer sends.
+
+use std::time::Duration;
+
+/// Datagrams that are opened before the first one is written on. A wake-up that brought more is
+/// taken in parts, so that a part always fits into the smallest packet cache that has seen load.
+pub(crate) const BATCH_DATAGRAMS_MAX: usize = 256;
+
+/// How long a cache tries to keep a packet for retransmission: several round trips to a far
+/// client.
+pub(crate) const CACHE_RETENTION: Duration = Duration::from_millis(1_000);
+
+/// Packets that the cache of one layer starts with; doubled while packets younger than
+/// [`CACHE_RETENTION`] would be lost.
+pub(crate) const CACHE_PACKETS_MIN: usize = 64;
+
+/// Packets in the cache of one layer, at most: a second of 10 Mbit/s in packets of 1,200 bytes.
+pub(crate) const CACHE_PACKETS_MAX: usize = 1_024;
+
+/// Bytes that the cache of one layer starts with.
+pub(crate) const CACHE_BYTES_MIN: usize = 16 << 10;
+
+/// Bytes in the cache of one layer, at most: [`CACHE_PACKETS_MAX`] full packets.
+pub(crate) const CACHE_BYTES_MAX: usize = 2 << 20;
+
+/// Runs of consecutive numbering that a subscription remembers. A layer switch, a pause and a
+/// packet left out on purpose each begin one; what lies before the oldest is no longer
+/// retransmitted.
+pub(crate) const SEQUENCE_RUNS_MAX: usize = 32;
+
+/// A publisher's sequence numbers that jump further than this within a layer begin anew, like a
+/// switch, instead of leaving a gap: no retransmission can fill it.
+pub(crate) const SEQUENCE_JUMP_MAX: u64 = 1_000;
+
+/// Packets missing on one layer that are asked for. A larger gap is an outage: it takes a key
+/// frame instead.
+pub(crate) const MISSING_PACKETS_MAX: usize = 256;
+
+/// How long a missing packet may merely be late: packets that overtook each other on the way are
+/// not worth a request.
+pub(crate) const REORDER_TOLERANCE: Duration = Duration::from_millis(10);
+
+/// Requests for one missing packet. With the retry interval it is given up after about a second.
+pub(crate) const NACK_TRIES_MAX: u8 = 10;
+
+/// Shortest time between two requests for one packet, whatever the round-trip time.
+pub(crate) const NACK_RETRY_MIN: Duration = Duration::from_millis(20);
+
+/// Round-trip time that is assumed before one was measured.
+pub(crate) const ROUND_TRIP_ASSUMED: Duration = Duration::from_millis(100);
+
+/// Time between two key frame requests on one layer: a key frame costs a publisher ten times a
+/// delta frame, and a room of subscribers must not make it send nothing else.
+pub(crate) const KEY_FRAME_REQUEST_INTERVAL: Duration = Duration::from_millis(500);
+
+/// A layer that was silent for this long while others sent frames has stopped.
+pub(crate) const LAYER_SILENCE: Duration = Duration::from_millis(300);
+
+/// Frames of another layer that a silent layer must miss, so that a low frame rate is not taken
+/// for silence.
+pub(crate) const LAYER_SILENCE_FRAMES: u8 = 3;
+
+/// A track without any packet for this long has fallen silent. Beyond Opus's DTX interval of
+/// 400 ms and the slowest screen share.
+pub(crate) const TRACK_SILENCE: Duration = Duration::from_millis(3_000);
+
+/// Time between sender and receiver reports to one peer. What browsers do for video.
+pub(crate) const REPORT_INTERVAL: Duration = Duration::from_millis(1_000);
+
+/// Time from a packet's arrival to the transport-wide feedback about it, at most. Browsers'
+/// estimators expect 50 to 250 ms.
+pub(crate) const TRANSPORT_FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Packets that transport-wide feedback remembers; a power of two. 500 packets in 50 ms are
+/// 100 Mbit/s from one publisher.
+pub(crate) const TRANSPORT_FEEDBACK_PACKETS: usize = 512;
+
+/// Window over which speakers are told from silence, as LiveKit's clients know it.
+pub(crate) const SPEAKER_INTERVAL: Duration = Duration::from_millis(400);
+
+/// Audio levels kept in one [`SPEAKER_INTERVAL`]: packets of 10 ms and some burst.
+pub(crate) const SPEAKER_SAMPLES_MAX: usize = 64;
+
+/// Bytes per second that may be retransmitted to one peer: 4 Mbit/s repairs 10 % of eight
+/// layers, and bounds what a forged or broken stream of requests costs.
+pub(crate) const RESEND_BYTES_PER_SECOND: u64 = 500_000;
+
+/// Bytes that may be retransmitted to one peer at once: a lost key frame.
+pub(crate) const RESEND_BYTES_BURST: u64 = 250_000;
+
+/// Shortest time between two retransmissions of one packet, whatever the round-trip time: several
+/// requests for it in one compound or close together are answered once.
+pub(crate) const RESEND_INTERVAL_MIN: Duration = Duration::from_millis(10);
+
+/// Packets of one subscription of which the last retransmission is remembered; a power of two.
+pub(crate) const RESENDS_REMEMBERED: usize = 64;
+
+/// Retransmissions to one peer in one batch.
+pub(crate) const RESENDS_PER_BATCH_MAX: usize = 512;
+
+/// Bytes of a packet, relative to the longest one of a run, from which it is padded up to it, in
+/// percent. Of 96 a run costs at most 4 % more bytes and becomes one segmented message. Packets
+/// of one video frame differ by a few bytes, as encoders split frames evenly.
+pub(crate) const EQUALISE_PERCENT_MIN: usize = 96;
+
+/// Longest RTCP compound that is written, bytes; with the sealing overhead below any path's MTU.
+pub(crate) const COMPOUND_BYTES_MAX: usize = 1_160;
+
+/// SSRCs that one transport ever sends with. None is used twice under one key, so that each has
+/// to be remembered.
+pub(crate) const SPENT_SSRCS_MAX: usize = 16_384;
+
+/// Sender reports of a subscription that a receiver report may refer to.
+pub(crate) const SENDER_REPORTS_REMEMBERED: usize = 4;
