@@ -10,6 +10,32 @@ use std::collections::BTreeMap;
 #[serde(transparent)]
 pub struct Time(pub u64);
 
+impl Time {
+    /// This time and so many microseconds.
+    #[must_use]
+    pub const fn after_us(self, us: u64) -> Self {
+        Self(self.0.saturating_add(us))
+    }
+
+    /// This time and so many seconds.
+    #[must_use]
+    pub const fn after_s(self, seconds: u32) -> Self {
+        self.after_us(seconds as u64 * 1_000_000)
+    }
+
+    /// Whole milliseconds since the Unix epoch, as LiveKit's messages carry them.
+    #[must_use]
+    pub const fn ms(self) -> i64 {
+        (self.0 / 1_000).cast_signed()
+    }
+
+    /// Whole seconds since the Unix epoch, as LiveKit's messages carry them.
+    #[must_use]
+    pub const fn s(self) -> i64 {
+        (self.0 / 1_000_000).cast_signed()
+    }
+}
+
 /// One signalling connection (WebSocket); numbered by the server, never used twice in a run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct SessionId(pub u64);

@@ -9,12 +9,33 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod context;
+mod data;
+mod dataplane;
+mod dynacast;
+mod events;
 mod input;
+mod joining;
 pub mod limits;
+mod link;
+mod negotiating;
+pub mod negotiation;
 mod output;
+mod participant;
+mod permission;
+mod published;
+mod publishing;
+mod quality;
+mod random;
+mod resume;
+mod room;
+mod room_service;
 mod rooms;
+mod signalling;
 mod snapshot;
 mod status;
+mod subscribing;
+mod whip;
 
 pub use config::Config;
 pub use input::{Claims, DataplaneInput, Input, Join, JoinParameters, SessionId, Time, VideoGrant};
@@ -24,3 +45,7 @@ pub use output::{
 pub use rooms::Rooms;
 pub use snapshot::Snapshot;
 pub use status::Status;
+pub use whip::WHEP_PUBLISHER;
+
+#[cfg(test)]
+mod scenarios;

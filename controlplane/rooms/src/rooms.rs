@@ -1,257 +1,531 @@
 //! Every room of this control plane, and the way in for everything that concerns them.
 
 use crate::config::Config;
-use crate::input::{Claims, Input, JoinParameters, Time};
-use crate::output::{
-    OperationError, Output, Refusal, WebrtcAnswer, WebrtcAnswerFragment, WebrtcResource,
-};
+use crate::context::{Context, Counters};
+use crate::input::{Claims, DataplaneInput, Input, Join, JoinParameters, SessionId, Time};
+use crate::joining::{Entrance, check_claims};
+use crate::limits;
+use crate::negotiation::SdpError;
+use crate::output::{CloseHow, OperationError, Output, Refusal};
+use crate::participant::kind_from_claims;
+use crate::permission::Permission;
+use crate::random::Random;
+use crate::room::{Member, Room, Settings, Volatile};
 use crate::snapshot::Snapshot;
 use crate::status::Status;
+use bedside_protocol::{BootId, Command, EventFrame, Phi, RoomId, Welcome, WorkerId};
 use livekit_protocol as proto;
+use proto::participant_info::Kind;
+use proto::signal_response::Message;
+use proto::{DisconnectReason, leave_request::Action};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
 
 /// Every room of this control plane.
 ///
 /// After each call drain [`poll_output`](Self::poll_output) and re-arm the timer from
 /// [`poll_timeout`](Self::poll_timeout).
-#[derive(Debug)]
-pub struct Rooms;
+pub struct Rooms {
+    config: Config,
+    random: Random,
+    rooms: BTreeMap<RoomId, Room>,
+    names: BTreeMap<String, RoomId>,
+    sids: BTreeMap<String, RoomId>,
+    sessions: BTreeMap<SessionId, (RoomId, Member)>,
+    deadlines: BTreeSet<(Time, RoomId)>,
+    dataplane: Option<Welcome>,
+    /// The run of the data plane that was connected last.
+    boot: Option<BootId>,
+    /// Number of the last event of each of its workers.
+    sequences: BTreeMap<WorkerId, u64>,
+    outputs: VecDeque<Output>,
+    counters: Counters,
+}
+
+impl fmt::Debug for Rooms {
+    /// Counts only: what is in rooms is nobody's business.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rooms")
+            .field("rooms", &self.rooms.len())
+            .field("sessions", &self.sessions.len())
+            .finish_non_exhaustive()
+    }
+}
 
 impl Rooms {
     /// No rooms. `seed` makes identifiers and ICE credentials: it must come from a
     /// cryptographic source and never be used twice.
     #[must_use]
-    pub fn new(_config: Config, _seed: [u8; 32]) -> Self {
-        unimplemented!()
+    pub fn new(config: Config, seed: [u8; 32]) -> Self {
+        Self {
+            config,
+            random: Random::new(seed),
+            rooms: BTreeMap::new(),
+            names: BTreeMap::new(),
+            sids: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            dataplane: None,
+            boot: None,
+            sequences: BTreeMap::new(),
+            outputs: VecDeque::new(),
+            counters: Counters::default(),
+        }
     }
 
     /// Takes over what a control plane before this one left behind. Nobody has a signalling
     /// connection yet; each participant has the signal-lost timeout, counted from `now`, to
-    /// come back.
+    /// come back. Snapshots of another format version are left out, and counted.
     #[must_use]
-    pub fn restore(
-        _config: Config,
-        _seed: [u8; 32],
-        _now: Time,
-        _snapshots: Vec<Snapshot>,
-    ) -> Self {
-        unimplemented!()
+    pub fn restore(config: Config, seed: [u8; 32], now: Time, snapshots: Vec<Snapshot>) -> Self {
+        let mut rooms = Self::new(config, seed);
+        for snapshot in snapshots {
+            let Some(room) = snapshot.into_room() else {
+                rooms.counters.count("snapshot_version");
+                continue;
+            };
+            if rooms.names.contains_key(room.name.expose()) {
+                rooms.counters.count("snapshot_duplicate");
+                continue;
+            }
+            let id = room.id;
+            rooms.insert(room);
+            rooms.with_room(now, id, Room::restored);
+        }
+        rooms
     }
 
     /// Whether a join with these claims would be accepted now. Call it before the WebSocket
-    /// upgrade and for `*/validate`.
+    /// upgrade and for `*/validate`. A resume of a participant that is not known is accepted, so
+    /// that it can be told to reconnect.
     ///
     /// # Errors
     /// The HTTP status and reason to answer with.
-    pub fn check_join(
-        &self,
-        _claims: &Claims,
-        _parameters: &JoinParameters,
-    ) -> Result<(), Refusal> {
-        unimplemented!()
+    pub fn check_join(&self, claims: &Claims, parameters: &JoinParameters) -> Result<(), Refusal> {
+        self.check(claims, parameters).map(|_| ())
+    }
+
+    fn check(&self, claims: &Claims, parameters: &JoinParameters) -> Result<Permission, Refusal> {
+        let refusal = |status, reason: &str| Refusal {
+            status,
+            reason: reason.to_owned(),
+        };
+        let permission = check_claims(claims, parameters)?;
+        if self.dataplane.is_none() {
+            let reason = "the media server is not connected; try again in a moment";
+            return Err(refusal(503, reason));
+        }
+        if parameters.resume.is_some() {
+            return Ok(permission);
+        }
+        let name = claims.video.as_ref().map_or("", |grant| &grant.room);
+        let Some(room) = self.names.get(name).and_then(|id| self.rooms.get(id)) else {
+            if !self.config.auto_create {
+                // Clients read this text.
+                return Err(refusal(404, "requested room does not exist"));
+            }
+            if self.rooms.len() >= limits::ROOMS_MAX {
+                return Err(refusal(503, "too many rooms"));
+            }
+            return Ok(permission);
+        };
+        let kind = kind_from_claims(&claims.kind);
+        let dependent = permission.agent
+            || permission.recorder
+            || kind == Kind::Agent as i32
+            || kind == Kind::Egress as i32;
+        let replaces = room.member_called(claims.subject()).is_some();
+        if !replaces && room.is_full(dependent) {
+            return Err(refusal(503, "the room is full"));
+        }
+        Ok(permission)
     }
 
     /// Something happened.
-    pub fn handle(&mut self, _now: Time, _input: Input) {
-        unimplemented!()
+    pub fn handle(&mut self, now: Time, input: Input) {
+        match input {
+            Input::Join(join) => self.join(now, *join),
+            Input::Signal { session, request } => {
+                let Some(request) = request.message else {
+                    self.counters.count("request_unknown");
+                    return;
+                };
+                self.with_session(now, session, |room, ctx, member| {
+                    room.handle_signal(ctx, member, session, request);
+                });
+            }
+            Input::SessionClosed { session } => {
+                self.with_session(now, session, |room, ctx, member| {
+                    room.session_lost(ctx, member, session);
+                });
+                self.sessions.remove(&session);
+            }
+            Input::Dataplane(DataplaneInput::Connected(welcome)) => self.connected(now, welcome),
+            Input::Dataplane(DataplaneInput::Event(event)) => self.event(now, *event),
+            Input::Dataplane(DataplaneInput::Disconnected) => self.dataplane = None,
+        }
     }
 
     /// Does what is due.
-    pub fn handle_timeout(&mut self, _now: Time) {
-        unimplemented!()
+    pub fn handle_timeout(&mut self, now: Time) {
+        let due: Vec<RoomId> = self
+            .deadlines
+            .iter()
+            .take_while(|(at, _)| *at <= now)
+            .map(|&(_, id)| id)
+            .collect();
+        for id in due {
+            self.with_room(now, id, Room::handle_timeout);
+        }
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is next due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Time> {
-        unimplemented!()
+        self.deadlines.first().map(|&(at, _)| at)
     }
 
     /// The next thing for the edges to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        unimplemented!()
+        self.outputs.pop_front()
     }
 
     /// A room's whole state, to be stored durably; `None` if it does not exist.
     #[must_use]
-    pub fn snapshot(&self, _room_sid: &str) -> Option<Snapshot> {
-        unimplemented!()
+    pub fn snapshot(&self, room_sid: &str) -> Option<Snapshot> {
+        let room = self.rooms.get(self.sids.get(room_sid)?)?;
+        Some(Snapshot::new(room))
     }
 
     /// Counts for `bedside status`.
     #[must_use]
     pub fn status(&self) -> Status {
-        unimplemented!()
+        let participants = || self.rooms.values().flat_map(|room| room.members.values());
+        let sdp = self
+            .counters
+            .refused_sdp
+            .iter()
+            .map(|(label, count)| (format!("sdp_{label}"), *count));
+        let refused = self
+            .counters
+            .refused
+            .iter()
+            .map(|(&reason, &count)| (reason.to_owned(), count))
+            .chain(sdp)
+            .collect();
+        Status {
+            dataplane: self.dataplane.as_ref().map(|welcome| welcome.boot),
+            rooms: self.rooms.len(),
+            participants: participants().count(),
+            sessions: participants().filter(|one| one.session.is_some()).count(),
+            webrtc_resources: participants().filter(|one| one.webrtc.is_some()).count(),
+            tracks: self.rooms.values().map(|room| room.tracks.len()).sum(),
+            subscriptions: participants().map(|one| one.subscriptions.len()).sum(),
+            events_lost: self.counters.events_lost,
+            commands_refused: self.counters.commands_refused,
+            refused,
+        }
     }
 
-    /// Opens a room, or updates nothing and returns it if it exists.
-    ///
-    /// # Errors
-    /// No name, a bound exceeded, no data plane.
-    pub fn create_room(
+    fn join(&mut self, now: Time, join: Join) {
+        let permission = match self.check(&join.claims, &join.parameters) {
+            Ok(permission) => permission,
+            Err(_) => {
+                return self.turn_away(&join, DisconnectReason::JoinFailure, Action::Disconnect);
+            }
+        };
+        if let Some(sid) = join.parameters.resume.clone() {
+            return self.resume(now, &sid, join);
+        }
+        let name = join
+            .claims
+            .video
+            .as_ref()
+            .map(|grant| grant.room.clone())
+            .unwrap_or_default();
+        let session = join.session;
+        let Ok(id) = self.open_room(now, &name) else {
+            return self.turn_away(&join, DisconnectReason::JoinFailure, Action::Disconnect);
+        };
+        let member = self.with_room(now, id, |room, ctx| {
+            let entrance = Entrance::Session(session);
+            let member = room.admit(ctx, &join.claims, &join.parameters, permission, entrance)?;
+            // In one go: nothing may be sent to the newcomer before `join`.
+            room.welcome(ctx, member, join);
+            Some(member)
+        });
+        if let Some(member) = member.flatten() {
+            self.sessions.insert(session, (id, member));
+        }
+    }
+
+    fn resume(&mut self, now: Time, sid: &str, join: Join) {
+        let name = join.claims.video.as_ref().map(|grant| &grant.room);
+        let id = name.and_then(|name| self.names.get(name)).copied();
+        let found = id.and_then(|id| {
+            let room = self.rooms.get(&id)?;
+            let member = room.member_with_sid(sid)?;
+            let participant = room.members.get(&member)?;
+            let same = participant.identity.expose() == join.claims.subject()
+                && participant.leave_by.is_none()
+                && participant.webrtc.is_none();
+            same.then_some((id, member))
+        });
+        let Some((id, member)) = found else {
+            return self.turn_away(&join, DisconnectReason::StateMismatch, Action::Reconnect);
+        };
+        self.sessions.insert(join.session, (id, member));
+        self.with_room(now, id, |room, ctx| room.resume(ctx, member, join));
+    }
+
+    /// Says why in the one frame that the client reads, and closes.
+    fn turn_away(&mut self, join: &Join, reason: DisconnectReason, action: Action) {
+        self.counters.count(match action {
+            Action::Disconnect => "join",
+            Action::Resume | Action::Reconnect => "resume",
+        });
+        let leave = proto::LeaveRequest {
+            can_reconnect: action != Action::Disconnect,
+            reason: reason as i32,
+            action: action as i32,
+            regions: None,
+        };
+        self.outputs.push_back(Output::Signal {
+            session: join.session,
+            response: Box::new(proto::SignalResponse {
+                message: Some(Message::Leave(leave)),
+            }),
+        });
+        self.outputs.push_back(Output::CloseSession {
+            session: join.session,
+            how: CloseHow::Normal,
+        });
+    }
+
+    /// The room with this name, made if there is none.
+    pub(crate) fn open_room(&mut self, now: Time, name: &str) -> Result<RoomId, OperationError> {
+        if let Some(&id) = self.names.get(name) {
+            return Ok(id);
+        }
+        if self.rooms.len() >= limits::ROOMS_MAX {
+            return Err(OperationError::LimitExceeded("too many rooms".to_owned()));
+        }
+        let welcome = self.dataplane.as_ref().ok_or(OperationError::Unavailable)?;
+        let worker = self
+            .least_loaded(welcome)
+            .ok_or(OperationError::Unavailable)?;
+        let room = Room {
+            sid: self.random.sid("RM_"),
+            name: Phi::new(name.to_owned()),
+            id: self.random.room(),
+            boot: welcome.boot,
+            worker,
+            settings: Settings {
+                empty_timeout_s: self.config.empty_timeout_s,
+                departure_timeout_s: self.config.departure_timeout_s,
+                max_participants: self.config.max_participants,
+                metadata: Phi::default(),
+            },
+            created_at: now,
+            members: BTreeMap::new(),
+            tracks: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            last_member: Member::default(),
+            idle_since: Some(now),
+            joined_once: false,
+            volatile: Volatile {
+                changed: true,
+                ..Volatile::default()
+            },
+        };
+        let id = room.id;
+        self.insert(room);
+        self.with_room(now, id, |room, ctx| {
+            room.webhook(ctx, "room_started", None, None);
+        });
+        Ok(id)
+    }
+
+    /// The worker with the fewest participants, then the fewest rooms.
+    fn least_loaded(&self, welcome: &Welcome) -> Option<WorkerId> {
+        let mut load: BTreeMap<WorkerId, (usize, usize)> = welcome
+            .workers
+            .iter()
+            .map(|info| (info.worker, (0, 0)))
+            .collect();
+        for room in self.rooms.values().filter(|room| room.boot == welcome.boot) {
+            if let Some((participants, rooms)) = load.get_mut(&room.worker) {
+                *participants += room.members.len();
+                *rooms += 1;
+            }
+        }
+        load.into_iter()
+            .min_by_key(|&(worker, load)| (load, worker))
+            .map(|(worker, _)| worker)
+    }
+
+    fn insert(&mut self, room: Room) {
+        self.names.insert(room.name.expose().clone(), room.id);
+        self.sids.insert(room.sid.clone(), room.id);
+        self.rooms.insert(room.id, room);
+    }
+
+    fn connected(&mut self, now: Time, welcome: Welcome) {
+        if self.boot.replace(welcome.boot) != Some(welcome.boot) {
+            self.sequences.clear();
+        }
+        self.dataplane = Some(welcome.clone());
+        for id in self.rooms.keys().copied().collect::<Vec<_>>() {
+            let placed = self.rooms.get(&id).is_some_and(|room| {
+                let workers = welcome.workers.iter();
+                let exists = workers
+                    .map(|info| info.worker)
+                    .any(|one| one == room.worker);
+                room.boot == welcome.boot && exists
+            });
+            let worker = self.least_loaded(&welcome);
+            self.with_room(now, id, |room, ctx| {
+                if placed {
+                    room.adopt(ctx);
+                } else {
+                    room.boot = welcome.boot;
+                    room.worker = worker.unwrap_or(room.worker);
+                    room.start_over(ctx);
+                }
+            });
+            self.with_room(now, id, |room, ctx| {
+                ctx.command(room.id, Command::Reconcile)
+            });
+        }
+        let running = welcome.workers.iter().flat_map(|info| &info.rooms);
+        for &unknown in running.filter(|id| !self.rooms.contains_key(id)) {
+            let command = Command::RemoveRoom;
+            self.outputs
+                .push_back(Output::Command(bedside_protocol::CommandFrame {
+                    generation: self.config.generation,
+                    room: unknown,
+                    command,
+                }));
+        }
+    }
+
+    fn event(&mut self, now: Time, frame: EventFrame) {
+        let last = self.sequences.entry(frame.worker).or_insert(frame.sequence);
+        let missing = frame.sequence.saturating_sub(*last).saturating_sub(1);
+        *last = frame.sequence.max(*last);
+        self.counters.events_lost += missing;
+        self.with_room(now, frame.room, |room, ctx| {
+            room.handle_event(ctx, frame.event);
+        });
+    }
+
+    fn with_session(
         &mut self,
-        _now: Time,
-        _request: proto::CreateRoomRequest,
-    ) -> Result<proto::Room, OperationError> {
-        unimplemented!()
+        now: Time,
+        session: SessionId,
+        act: impl FnOnce(&mut Room, &mut Context<'_>, Member),
+    ) {
+        let Some(&(id, member)) = self.sessions.get(&session) else {
+            return;
+        };
+        self.with_room(now, id, |room, ctx| {
+            if room.has_session(member, session) {
+                act(room, ctx, member);
+            }
+        });
     }
 
-    /// All rooms, or those named.
-    #[must_use]
-    pub fn list_rooms(&self, _request: &proto::ListRoomsRequest) -> proto::ListRoomsResponse {
-        unimplemented!()
-    }
-
-    /// Ends a room for everyone in it.
-    ///
-    /// # Errors
-    /// No such room.
-    pub fn delete_room(
+    /// Does something in a room and brings everyone up to date.
+    pub(crate) fn with_room<T>(
         &mut self,
-        _now: Time,
-        _request: &proto::DeleteRoomRequest,
-    ) -> Result<proto::DeleteRoomResponse, OperationError> {
-        unimplemented!()
+        now: Time,
+        id: RoomId,
+        act: impl FnOnce(&mut Room, &mut Context<'_>) -> T,
+    ) -> Option<T> {
+        let room = self.rooms.get_mut(&id)?;
+        let before = room.volatile.deadline;
+        let mut ctx = Context {
+            now,
+            config: &self.config,
+            random: &mut self.random,
+            dataplane: self.dataplane.as_ref(),
+            outputs: &mut self.outputs,
+            counters: &mut self.counters,
+        };
+        let result = act(room, &mut ctx);
+        room.settle(&mut ctx);
+        if let Some(before) = before {
+            self.deadlines.remove(&(before, id));
+        }
+        if room.volatile.finished {
+            if ctx.dataplane.is_some() {
+                ctx.command(id, Command::RemoveRoom);
+            }
+            let room_sid = room.sid.clone();
+            self.outputs
+                .push_back(Output::RoomFinished { room: room_sid });
+            self.forget(id);
+            return Some(result);
+        }
+        if let Some(deadline) = room.volatile.deadline {
+            self.deadlines.insert((deadline, id));
+        }
+        if std::mem::take(&mut room.volatile.changed) {
+            self.outputs.push_back(Output::RoomChanged {
+                room: room.sid.clone(),
+            });
+        }
+        Some(result)
     }
 
-    /// Who is in a room.
-    ///
-    /// # Errors
-    /// No such room.
-    pub fn list_participants(
-        &self,
-        _request: &proto::ListParticipantsRequest,
-    ) -> Result<proto::ListParticipantsResponse, OperationError> {
-        unimplemented!()
+    fn forget(&mut self, id: RoomId) {
+        if let Some(room) = self.rooms.remove(&id) {
+            self.names.remove(room.name.expose());
+            self.sids.remove(&room.sid);
+        }
     }
 
-    /// One participant.
-    ///
-    /// # Errors
-    /// No such room or participant.
-    pub fn get_participant(
-        &self,
-        _request: &proto::RoomParticipantIdentity,
-    ) -> Result<proto::ParticipantInfo, OperationError> {
-        unimplemented!()
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = &Room> {
+        self.rooms.values()
     }
 
-    /// Sends a participant away.
-    ///
-    /// # Errors
-    /// No such room or participant.
-    pub fn remove_participant(
-        &mut self,
-        _now: Time,
-        _request: &proto::RoomParticipantIdentity,
-    ) -> Result<proto::RemoveParticipantResponse, OperationError> {
-        unimplemented!()
+    pub(crate) fn room_called(&self, name: &str) -> Result<&Room, OperationError> {
+        self.names
+            .get(name)
+            .and_then(|id| self.rooms.get(id))
+            .ok_or(OperationError::NotFound("the room"))
     }
 
-    /// Mutes a participant's track, or asks for it to be unmuted.
-    ///
-    /// # Errors
-    /// No such room, participant or track.
-    pub fn mute_published_track(
-        &mut self,
-        _now: Time,
-        _request: &proto::MuteRoomTrackRequest,
-    ) -> Result<proto::MuteRoomTrackResponse, OperationError> {
-        unimplemented!()
+    pub(crate) fn check_webrtc(&self, claims: &Claims) -> Result<Permission, Refusal> {
+        self.check(claims, &JoinParameters::default())
     }
 
-    /// Changes metadata, name, attributes or permission; empty fields change nothing.
-    ///
-    /// # Errors
-    /// No such room or participant, a bound exceeded.
-    pub fn update_participant(
-        &mut self,
-        _now: Time,
-        _request: proto::UpdateParticipantRequest,
-    ) -> Result<proto::ParticipantInfo, OperationError> {
-        unimplemented!()
+    pub(crate) fn count_refusal(&mut self, reason: &'static str) {
+        self.counters.count(reason);
     }
 
-    /// Subscribes a participant to tracks, or ends that.
-    ///
-    /// # Errors
-    /// No such room, participant or track.
-    pub fn update_subscriptions(
-        &mut self,
-        _now: Time,
-        _request: &proto::UpdateSubscriptionsRequest,
-    ) -> Result<proto::UpdateSubscriptionsResponse, OperationError> {
-        unimplemented!()
+    pub(crate) fn count_sdp(&mut self, error: SdpError) {
+        self.counters.count_sdp(error);
     }
+}
 
-    /// Sends a data packet from the server.
-    ///
-    /// # Errors
-    /// No such room, payload too long.
-    pub fn send_data(
-        &mut self,
-        _now: Time,
-        _request: proto::SendDataRequest,
-    ) -> Result<proto::SendDataResponse, OperationError> {
-        unimplemented!()
-    }
-
-    /// Replaces a room's metadata.
-    ///
-    /// # Errors
-    /// No such room, a bound exceeded.
-    pub fn update_room_metadata(
-        &mut self,
-        _now: Time,
-        _request: proto::UpdateRoomMetadataRequest,
-    ) -> Result<proto::Room, OperationError> {
-        unimplemented!()
-    }
-
-    /// Joins a WHIP publisher (RFC 9725 §4.2).
-    ///
-    /// # Errors
-    /// The HTTP status and reason to answer with.
-    pub fn whip_publish(
-        &mut self,
-        _now: Time,
-        _claims: &Claims,
-        _offer: &str,
-    ) -> Result<WebrtcAnswer, Refusal> {
-        unimplemented!()
-    }
-
-    /// Joins a WHEP viewer (draft-ietf-wish-whep).
-    ///
-    /// # Errors
-    /// The HTTP status and reason to answer with.
-    pub fn whep_play(
-        &mut self,
-        _now: Time,
-        _claims: &Claims,
-        _offer: &str,
-    ) -> Result<WebrtcAnswer, Refusal> {
-        unimplemented!()
-    }
-
-    /// Trickles candidates (`None`: 204) or restarts ICE (`Some`: 200), RFC 9725 §4.3.
-    ///
-    /// # Errors
-    /// The HTTP status and reason to answer with.
-    pub fn webrtc_patch(
-        &mut self,
-        _now: Time,
-        _resource: &WebrtcResource,
-        _if_match: Option<&str>,
-        _fragment: &str,
-    ) -> Result<Option<WebrtcAnswerFragment>, Refusal> {
-        unimplemented!()
-    }
-
-    /// Ends a WHIP or WHEP session (HTTP DELETE).
-    ///
-    /// # Errors
-    /// 404.
-    pub fn webrtc_end(&mut self, _now: Time, _resource: &WebrtcResource) -> Result<(), Refusal> {
-        unimplemented!()
+impl Room {
+    /// After a restart: nobody has a signalling connection, and everyone has time to come back.
+    fn restored(&mut self, ctx: &mut Context<'_>) {
+        let timeout_s = ctx.config.signal_lost_timeout_s;
+        for participant in self.members.values_mut() {
+            participant.session = None;
+            if participant.webrtc.is_none() && participant.leave_by.is_none() {
+                participant.signal_lost_by = Some(ctx.now.after_s(timeout_s.max(15)));
+            }
+            for link in &mut participant.links {
+                // Whether it is up, the data plane says when it connects.
+                link.confirm_by = link.confirm_by.map(|_| ctx.later(limits::CONFIRM_US));
+            }
+        }
+        if self.idle_since.is_some() {
+            self.idle_since = Some(ctx.now);
+        }
+        self.volatile.changed = true;
     }
 }

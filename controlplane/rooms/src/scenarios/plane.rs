@@ -1,0 +1,130 @@
+//! The data plane as the rooms see it: it holds what it is told and refuses what makes no sense.
+
+use bedside_protocol::{
+    BootId, Command, CommandFrame, DataMessage, Generation, Peer, PeerId, RoomId, Subscription,
+    Track, TrackId, Welcome, WorkerId, WorkerInfo,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Default)]
+pub(super) struct Plane {
+    pub(super) rooms: BTreeMap<RoomId, Held>,
+    pub(super) data: Vec<DataMessage>,
+    pub(super) reconciled: BTreeSet<RoomId>,
+    /// SSRCs that a peer was ever sent.
+    used: BTreeMap<PeerId, BTreeMap<u32, TrackId>>,
+    pub(super) commands: usize,
+}
+
+/// What it holds of a room.
+#[derive(Clone, Default, PartialEq, Debug)]
+pub(super) struct Held {
+    pub(super) worker: Option<WorkerId>,
+    pub(super) peers: BTreeMap<PeerId, Peer>,
+    pub(super) tracks: BTreeMap<TrackId, Track>,
+    pub(super) subscriptions: BTreeMap<(PeerId, TrackId), Subscription>,
+}
+
+impl Plane {
+    pub(super) fn welcome(boot: u64, workers: u16) -> Welcome {
+        Welcome {
+            version: bedside_protocol::PROTOCOL_VERSION,
+            boot: BootId(boot),
+            fingerprint_sha256: [7; 32],
+            engine: "test".to_owned(),
+            workers: (0..workers)
+                .map(|worker| WorkerInfo {
+                    worker: WorkerId(worker),
+                    addresses: vec![([127, 0, 0, 1], 40_000 + worker).into()],
+                    rooms: Vec::new(),
+                    sequence: 0,
+                })
+                .collect(),
+        }
+    }
+
+    /// Carries out a command; panics where a data plane would refuse it.
+    pub(super) fn apply(&mut self, frame: CommandFrame) {
+        assert!(frame.generation >= Generation(1));
+        self.commands += 1;
+        let id = frame.room;
+        if let Command::EnsureRoom(room) = &frame.command {
+            let held = self.rooms.entry(id).or_default();
+            assert!(
+                held.worker.is_none_or(|worker| worker == room.worker),
+                "a room does not move"
+            );
+            held.worker = Some(room.worker);
+            return;
+        }
+        if frame.command == Command::RemoveRoom {
+            self.rooms.remove(&id);
+            return;
+        }
+        let held = self.rooms.get_mut(&id).expect("the room is made first");
+        match frame.command {
+            Command::EnsureRoom(_) | Command::RemoveRoom => unreachable!(),
+            Command::EnsurePeer(peer) => {
+                assert!(peer.local.ufrag.len() >= 4 && peer.local.password.expose().len() >= 22);
+                if let Some(old) = held.peers.insert(peer.peer, (*peer).clone()) {
+                    assert_eq!(
+                        old.remote_fingerprint_sha256, peer.remote_fingerprint_sha256,
+                        "another certificate is another peer"
+                    );
+                }
+            }
+            Command::RemovePeer { peer } => {
+                assert!(held.peers.remove(&peer).is_some());
+                assert!(held.tracks.values().all(|track| track.publisher != peer));
+                assert!(held.subscriptions.keys().all(|(one, _)| *one != peer));
+            }
+            Command::EnsureTrack(track) => {
+                assert!(held.peers.contains_key(&track.publisher));
+                assert!((1..=3).contains(&track.encodings.len()));
+                held.tracks.insert(track.track, track);
+            }
+            Command::RemoveTrack { track } => {
+                assert!(held.tracks.remove(&track).is_some());
+                assert!(held.subscriptions.keys().all(|(_, one)| *one != track));
+            }
+            Command::EnsureSubscription(subscription) => {
+                let (peer, track) = (subscription.subscriber, subscription.track);
+                assert!(held.peers.contains_key(&peer));
+                let publisher = held.tracks.get(&track).expect("the track is made first");
+                assert_ne!(publisher.publisher, peer, "nobody hears itself");
+                let used = self.used.entry(peer).or_default();
+                for ssrc in [Some(subscription.ssrc), subscription.rtx_ssrc]
+                    .into_iter()
+                    .flatten()
+                {
+                    let owner = *used.entry(ssrc).or_insert(track);
+                    assert_eq!(owner, track, "no SSRC is used twice on a peer");
+                }
+                held.subscriptions.insert((peer, track), subscription);
+                let of_peer = held.subscriptions.values();
+                let mids: Vec<_> = of_peer
+                    .filter(|one| one.subscriber == peer)
+                    .map(|one| one.mid)
+                    .collect();
+                let distinct: BTreeSet<_> = mids.iter().map(|mid| mid.as_str()).collect();
+                assert_eq!(mids.len(), distinct.len(), "a section carries one track");
+            }
+            Command::RemoveSubscription { subscriber, track } => {
+                assert!(held.subscriptions.remove(&(subscriber, track)).is_some());
+            }
+            Command::RequestKeyFrame { track } => assert!(held.tracks.contains_key(&track)),
+            Command::SendData(message) => {
+                assert!(
+                    message
+                        .peers
+                        .iter()
+                        .all(|peer| held.peers.contains_key(peer))
+                );
+                self.data.push(message);
+            }
+            Command::Reconcile => {
+                self.reconciled.insert(id);
+            }
+        }
+    }
+}

@@ -1,0 +1,469 @@
+//! Who receives what, and what publishers learn of it.
+
+use super::*;
+use bedside_protocol::{Layer, PeerStatistics, SpeakerLevel, TrackId};
+use proto::{StreamState, SubscriptionError, VideoQuality};
+
+/// A doctor who sees what a patient's camera shows.
+fn consult() -> (World, Who, Who, String) {
+    let mut world = World::new();
+    let doctor = world.join("doctor", Mode::V1);
+    let patient = world.join("patient", Mode::V1);
+    let camera = world.publish(patient, Kind::Video, "camera");
+    (world, doctor, patient, camera)
+}
+
+fn setting(sid: &str, change: impl FnOnce(&mut proto::UpdateTrackSettings)) -> Ask {
+    let mut setting = proto::UpdateTrackSettings {
+        track_sids: vec![sid.to_owned()],
+        quality: VideoQuality::High as i32,
+        ..proto::UpdateTrackSettings::default()
+    };
+    change(&mut setting);
+    Ask::TrackSetting(setting)
+}
+
+fn subscription(sid: &str, subscribe: bool) -> Ask {
+    Ask::Subscription(proto::UpdateSubscription {
+        track_sids: vec![sid.to_owned()],
+        subscribe,
+        ..proto::UpdateSubscription::default()
+    })
+}
+
+fn qualities(world: &World, who: Who) -> Vec<Vec<bool>> {
+    world.clients[who].all(|message| match message {
+        Message::SubscribedQualityUpdate(update) => {
+            let codec = &update.subscribed_codecs[0];
+            assert_eq!((codec.codec.as_str(), codec.qualities.len()), ("vp8", 3));
+            #[expect(deprecated, reason = "older clients read it")]
+            let old = &update.subscribed_qualities;
+            assert_eq!(old, &codec.qualities);
+            Some(codec.qualities.iter().map(|one| one.enabled).collect())
+        }
+        _ => None,
+    })
+}
+
+fn only_subscription(world: &World) -> bedside_protocol::Subscription {
+    let held = world.held();
+    assert_eq!(held.subscriptions.len(), 1);
+    held.subscriptions.values().next().unwrap().clone()
+}
+
+fn only_track(world: &World) -> TrackId {
+    *world.held().tracks.keys().next().unwrap()
+}
+
+#[test]
+fn when_sections_run_out_the_client_is_asked_for_exactly_as_many() {
+    let mut world = World::new();
+    let watcher = world.join("watcher", Mode::V1);
+    for number in 0..5 {
+        let who = world.join(&format!("patient-{number}"), Mode::V1);
+        world.publish(who, Kind::Video, &format!("camera-{number}"));
+    }
+    assert_eq!(world.hears(watcher).len(), 5);
+    let videos: u32 = world.clients[watcher]
+        .all(|message| match message {
+            Message::MediaSectionsRequirement(wanted) => {
+                assert_eq!(wanted.num_audios, 0);
+                Some(wanted.num_videos)
+            }
+            _ => None,
+        })
+        .iter()
+        .sum();
+    assert_eq!(videos, 2, "three were there from the start");
+}
+
+#[test]
+fn an_ended_tracks_section_serves_the_next_track() {
+    for mode in [Mode::V1, Mode::V0] {
+        let mut world = World::new();
+        let doctor = world.join("doctor", mode);
+        for number in 0..6 {
+            let patient = world.join("patient", Mode::V1);
+            let sid = world.publish(patient, Kind::Video, &format!("camera-{number}"));
+            assert_eq!(world.hears(doctor), [sid]);
+            world.ask(patient, Ask::Leave(proto::LeaveRequest::default()));
+            world.settle();
+            assert!(world.hears(doctor).is_empty());
+        }
+        let sections = sdp::read(&world.clients[doctor].description);
+        assert!(sections.len() <= 7, "{mode:?}: {}", sections.len());
+    }
+}
+
+#[test]
+fn a_v0_client_gets_one_offer_at_a_time_with_growing_ids() {
+    let mut world = World::new();
+    let watcher = world.knock(claims("watcher"), parameters(Mode::V0));
+    let offers = |world: &World| {
+        world.clients[watcher].all(|message| match message {
+            Message::Offer(offer) => Some(offer.id),
+            _ => None,
+        })
+    };
+    assert_eq!(offers(&world), [1], "at once, without any track");
+    // It does not answer yet.
+    world.clients[watcher].inbox.clear();
+    for number in 0..3 {
+        let mut parameters = parameters(Mode::V1);
+        let mut browser = Browser::new(50 + number);
+        browser.sections.push(Section::sending(Kind::Audio, "mic"));
+        parameters.publisher_offer = Some(description("offer", browser.offer(), 1));
+        parameters.add_tracks = vec![add_track(Kind::Audio, "mic")];
+        let patient = world.knock(claims(&format!("patient-{number}")), parameters);
+        (
+            world.clients[patient].offer_id,
+            world.clients[patient].obeys,
+        ) = (1, false);
+    }
+    assert_eq!(offers(&world), [1]);
+    let Some(Message::Offer(first)) = world.clients[watcher]
+        .received
+        .iter()
+        .find(|message| matches!(message, Message::Offer(_)))
+        .cloned()
+    else {
+        unreachable!()
+    };
+    let stale = description("answer", String::new(), 99);
+    world.ask(watcher, Ask::Answer(stale));
+    assert_eq!(world.refused("stale_answer"), 1);
+    let answer = world.clients[watcher].subscriber.answer(&first.sdp);
+    world.ask(watcher, Ask::Answer(description("answer", answer, 0)));
+    world.settle();
+    assert_eq!(offers(&world), [1, 2], "all that changed meanwhile in one");
+    assert_eq!(world.hears(watcher).len(), 3);
+}
+
+#[test]
+fn without_auto_subscribe_only_what_is_chosen_comes() {
+    let (mut world, _, _, camera) = consult();
+    let mut parameters = parameters(Mode::V1);
+    parameters.auto_subscribe = false;
+    let mut browser = Browser::new(3);
+    parameters.publisher_offer = Some(description("offer", browser.offer(), 1));
+    let picky = world.knock(claims("picky"), parameters);
+    world.clients[picky].offer_id = 1;
+    world.clients[picky].browser = browser;
+    world.settle();
+    world.connect_peers();
+    assert!(world.hears(picky).is_empty());
+    world.ask(picky, subscription(&camera, true));
+    world.settle();
+    assert_eq!(world.hears(picky), [camera.clone()]);
+    world.ask(picky, subscription(&camera, false));
+    world.settle();
+    assert!(world.hears(picky).is_empty());
+    world.ask(picky, subscription("TR_nothing", true));
+    let errors = world.clients[picky].all(|message| match message {
+        Message::SubscriptionResponse(response) => Some(response.err),
+        _ => None,
+    });
+    assert_eq!(errors, [SubscriptionError::SeTrackNotfound as i32]);
+}
+
+#[test]
+fn a_choice_made_before_a_track_exists_holds() {
+    let (mut world, doctor, patient, _) = consult();
+    world.ask(patient, Ask::AddTrack(add_track(Kind::Audio, "mic")));
+    let mic = world.clients[patient].published("mic").unwrap();
+    world.ask(doctor, subscription(&mic, false));
+    world.clients[patient]
+        .browser
+        .sections
+        .push(Section::sending(Kind::Audio, "mic"));
+    world.offer(patient);
+    assert!(!world.hears(doctor).contains(&mic));
+}
+
+#[test]
+fn who_may_not_subscribe_receives_nothing() {
+    let (mut world, ..) = consult();
+    let deaf = world.join_as(
+        claims_with(
+            "deaf",
+            VideoGrant {
+                can_subscribe: Some(false),
+                ..grant()
+            },
+        ),
+        Mode::V1,
+    );
+    assert!(world.hears(deaf).is_empty());
+    let Message::Join(join) = &world.clients[deaf].received[0] else {
+        panic!("join")
+    };
+    assert!(!join.subscriber_primary);
+}
+
+#[test]
+fn settings_choose_the_layer_and_pause() {
+    let (mut world, doctor, _, camera) = consult();
+    assert_eq!(only_subscription(&world).layer_max, Layer::High);
+    world.ask(
+        doctor,
+        setting(&camera, |one| one.quality = VideoQuality::Low as i32),
+    );
+    assert_eq!(only_subscription(&world).layer_max, Layer::Low);
+    world.ask(
+        doctor,
+        setting(&camera, |one| (one.width, one.height) = (600, 340)),
+    );
+    assert_eq!(
+        only_subscription(&world).layer_max,
+        Layer::Medium,
+        "size wins"
+    );
+    world.ask(doctor, setting(&camera, |one| one.disabled = true));
+    assert!(only_subscription(&world).paused);
+    world.ask(doctor, setting(&camera, |one| one.disabled = false));
+    assert!(!only_subscription(&world).paused);
+}
+
+#[test]
+fn publishers_are_asked_for_more_at_once_and_for_less_after_a_while() {
+    let (mut world, doctor, patient, camera) = consult();
+    assert!(
+        qualities(&world, patient).is_empty(),
+        "everything is wanted"
+    );
+    world.ask(
+        doctor,
+        setting(&camera, |one| one.quality = VideoQuality::Low as i32),
+    );
+    world.pass_ms(4_900);
+    assert!(qualities(&world, patient).is_empty());
+    world.pass_ms(200);
+    assert_eq!(qualities(&world, patient), [[true, false, false]]);
+    let second = world.join("nurse", Mode::V0);
+    assert_eq!(
+        qualities(&world, patient).last().unwrap(),
+        &[true, true, true]
+    );
+    world.ask(second, setting(&camera, |one| one.disabled = true));
+    world.ask(doctor, setting(&camera, |one| one.disabled = true));
+    world.pass_ms(5_100);
+    assert_eq!(
+        qualities(&world, patient).last().unwrap(),
+        &[false, false, false]
+    );
+    world.ask(
+        doctor,
+        setting(&camera, |one| one.quality = VideoQuality::Medium as i32),
+    );
+    assert_eq!(
+        qualities(&world, patient).last().unwrap(),
+        &[true, true, false]
+    );
+}
+
+#[test]
+fn the_first_subscriber_is_noticed_once() {
+    let mut world = World::new();
+    let patient = world.join("patient", Mode::V1);
+    let mic = world.publish(patient, Kind::Audio, "mic");
+    let noticed = |world: &World| {
+        world.clients[patient].all(|message| match message {
+            Message::TrackSubscribed(notice) => Some(notice.track_sid.clone()),
+            _ => None,
+        })
+    };
+    assert!(noticed(&world).is_empty());
+    world.join("doctor", Mode::V1);
+    world.join("nurse", Mode::V1);
+    assert_eq!(noticed(&world), [mic]);
+}
+
+#[test]
+fn subscription_permission_is_enforced_told_and_can_be_given_back() {
+    let (mut world, doctor, patient, camera) = consult();
+    let nurse = world.join("nurse", Mode::V1);
+    let permit = |everyone, identity: &str, tracks: &[&String]| {
+        Ask::SubscriptionPermission(proto::SubscriptionPermission {
+            all_participants: everyone,
+            track_permissions: vec![proto::TrackPermission {
+                participant_identity: identity.to_owned(),
+                track_sids: tracks.iter().map(|&sid| sid.clone()).collect(),
+                ..proto::TrackPermission::default()
+            }],
+        })
+    };
+    let told = |world: &World, who: Who| {
+        world.clients[who].all(|message| match message {
+            Message::SubscriptionPermissionUpdate(update) => {
+                assert_eq!(update.track_sid, camera);
+                assert_eq!(update.participant_sid, world.clients[patient].sid);
+                Some(update.allowed)
+            }
+            _ => None,
+        })
+    };
+    world.ask(patient, permit(false, "doctor", &[&camera]));
+    world.settle();
+    assert_eq!(world.hears(doctor), [camera.clone()]);
+    assert!(world.hears(nurse).is_empty());
+    assert_eq!(told(&world, nurse), [false]);
+    assert!(told(&world, doctor).is_empty());
+    world.ask(nurse, subscription(&camera, true));
+    world.settle();
+    assert!(world.hears(nurse).is_empty());
+    let latecomer = world.join("latecomer", Mode::V1);
+    assert!(world.hears(latecomer).is_empty());
+    world.ask(patient, permit(true, "", &[]));
+    world.settle();
+    assert_eq!(world.hears(nurse), [camera.clone()]);
+    assert_eq!(world.hears(latecomer), [camera.clone()]);
+    assert_eq!(told(&world, nurse).last(), Some(&true));
+}
+
+#[test]
+fn speakers_and_qualities_are_told_in_livekits_terms() {
+    let (mut world, doctor, patient, _) = consult();
+    let mic = world.publish(patient, Kind::Audio, "mic");
+    assert!(!mic.is_empty());
+    let room = world.room();
+    let track = *world
+        .held()
+        .tracks
+        .iter()
+        .find(|(_, track)| track.codec == bedside_protocol::Codec::Opus)
+        .unwrap()
+        .0;
+    let levels = vec![SpeakerLevel {
+        track,
+        level: 0.5,
+        active: true,
+    }];
+    world.event(room, Event::Speakers { levels });
+    let speakers = world.clients[doctor].all(|message| match message {
+        Message::SpeakersChanged(changed) => Some(changed.speakers[0].clone()),
+        _ => None,
+    });
+    assert_eq!(speakers[0].sid, world.clients[patient].sid);
+    assert!(speakers[0].active && speakers[0].level > 0.4);
+
+    let peer = world.peer(patient);
+    let mut report = |loss| {
+        let peers = vec![PeerStatistics {
+            peer: Some(peer),
+            rtt_ms: Some(40.0),
+            downlink_loss: loss,
+            ..PeerStatistics::default()
+        }];
+        world.event(
+            room,
+            Event::Statistics {
+                peers,
+                tracks: Vec::new(),
+            },
+        );
+    };
+    report(0.0);
+    report(0.0);
+    report(0.2);
+    let grades = |who: Who| {
+        world.clients[who].all(|message| match message {
+            Message::ConnectionQuality(update) => Some(update.updates[0].quality),
+            _ => None,
+        })
+    };
+    use proto::ConnectionQuality::{Excellent, Poor};
+    assert_eq!(
+        grades(doctor),
+        [Excellent as i32, Poor as i32],
+        "only changes"
+    );
+    assert_eq!(grades(patient), grades(doctor), "oneself too");
+}
+
+#[test]
+fn streams_that_the_network_stops_are_told_of_but_not_those_that_people_stop() {
+    let (mut world, doctor, patient, camera) = consult();
+    let (room, track) = (world.room(), only_track(&world));
+    let subscriber = world.receiving_peer(doctor);
+    let mut layer = |world: &mut World, layer| {
+        world.event(
+            room,
+            Event::SubscriptionLayer {
+                subscriber,
+                track,
+                layer,
+            },
+        );
+    };
+    world.event(
+        room,
+        Event::TrackLayers {
+            track,
+            active: vec![bedside_protocol::LayerActivity {
+                layer: Layer::Low,
+                bitrate_bps: 100_000,
+            }],
+        },
+    );
+    let states = |world: &World| {
+        world.clients[doctor].all(|message| match message {
+            Message::StreamStateUpdate(update) => Some(update.stream_states[0].state),
+            _ => None,
+        })
+    };
+    layer(&mut world, Some(Layer::Low));
+    assert!(states(&world).is_empty());
+    layer(&mut world, None);
+    layer(&mut world, Some(Layer::Low));
+    assert_eq!(
+        states(&world),
+        [StreamState::Paused as i32, StreamState::Active as i32]
+    );
+    world.ask(
+        patient,
+        Ask::Mute(proto::MuteTrackRequest {
+            sid: camera,
+            muted: true,
+        }),
+    );
+    layer(&mut world, None);
+    assert_eq!(states(&world).len(), 2, "a mute is no stall");
+}
+
+#[test]
+fn a_codec_that_the_client_does_not_know_is_refused_once() {
+    let mut world = World::new();
+    let patient = world.join("patient", Mode::V1);
+    let mut request = add_track(Kind::Video, "camera");
+    request.simulcast_codecs = vec![proto::SimulcastCodec {
+        codec: "h264".to_owned(),
+        cid: "camera".to_owned(),
+        ..proto::SimulcastCodec::default()
+    }];
+    world.ask(patient, Ask::AddTrack(request));
+    world.clients[patient]
+        .browser
+        .sections
+        .push(Section::sending(Kind::Video, "camera"));
+    world.offer(patient);
+    let mut parameters = parameters(Mode::V1);
+    let without: String = Browser::new(9)
+        .offer()
+        .replace("96 97 102 103", "96 97")
+        .lines()
+        .filter(|line| !line.contains(":102 ") && !line.contains(":103 "))
+        .map(|line| format!("{line}\r\n"))
+        .collect();
+    parameters.publisher_offer = Some(description("offer", without.clone(), 1));
+    let old = world.knock(claims("old"), parameters);
+    world.clients[old].offer_id = 1;
+    world.settle();
+    world.clients[old].offer_id = 2;
+    world.ask(old, Ask::Offer(description("offer", without, 2)));
+    let errors = world.clients[old].all(|message| match message {
+        Message::SubscriptionResponse(response) => Some(response.err),
+        _ => None,
+    });
+    assert_eq!(errors, [SubscriptionError::SeCodecUnsupported as i32]);
+    assert!(world.hears(old).is_empty());
+}
