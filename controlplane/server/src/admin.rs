@@ -10,11 +10,13 @@ pub use types::{
     RoomReport, StatusReport, TokenReport, TokenRequest, TokenRole, TrackReport,
 };
 
+use crate::Error;
 use crate::app::{App, Stopped};
 use crate::dataplane::DataplaneStatus;
-use crate::limits::ADMIN_CONNECTIONS_MAX;
-use crate::{Error, links};
-use axum::extract::{Path, State};
+use crate::limits::{ADMIN_CONNECTIONS_MAX, ADMIN_VALIDITY_S_MAX, API_BODY_BYTES_MAX};
+use crate::links::{self, Removal};
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -26,25 +28,29 @@ use livekit_protocol as proto;
 use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 /// Binds the socket. One that a dead server left behind is replaced.
 ///
 /// # Errors
 /// [`Error::File`].
 pub(crate) fn bind(path: &FilePath) -> Result<UnixListener, Error> {
-    // The data directory's lock is ours: no other server can be listening here.
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(Error::file(path, error));
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        return Err(Error::file(path, "another server answers there"));
+    }
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) if !metadata.file_type().is_socket() => {
+            return Err(Error::file(path, "is in the way: it is not a socket"));
         }
-        _ => {}
+        Ok(_) => std::fs::remove_file(path).map_err(|error| Error::file(path, error))?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(Error::file(path, error)),
     }
     let listener = UnixListener::bind(path).map_err(|error| Error::file(path, error))?;
     std::fs::set_permissions(path, Permissions::from_mode(0o600))
@@ -85,7 +91,11 @@ pub(crate) async fn run(listener: UnixListener, admin: Admin, mut stop: watch::R
             _ = stop.wait_for(|stop| *stop) => break,
             accepted = listener.accept() => accepted,
         };
-        let Ok((stream, _)) = accepted else { continue };
+        let Ok((stream, _)) = accepted else {
+            // Out of descriptors: they come back as connections end.
+            sleep(ACCEPT_RETRY).await;
+            continue;
+        };
         if !is_trusted(&stream) {
             tracing::warn!("a process of another user was turned away from the admin socket");
             continue;
@@ -129,6 +139,7 @@ fn router(admin: Admin) -> Router {
         .route("/links", post(link))
         .route("/tokens", post(token))
         .fallback(async || Refused(StatusCode::NOT_FOUND, "no such operation".to_owned()))
+        .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
         .with_state(admin)
 }
 
@@ -164,7 +175,27 @@ impl From<OperationError> for Refused {
 
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
-        Self(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+        let status = match error {
+            Error::Request(_) => StatusCode::BAD_REQUEST,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self(status, error.to_string())
+    }
+}
+
+impl From<Removal> for Refused {
+    fn from(removal: Removal) -> Self {
+        match removal {
+            Removal::Error(error) => error.into(),
+            Removal::Refused(error) => error.into(),
+            Removal::Stopped => Stopped.into(),
+        }
+    }
+}
+
+impl From<JsonRejection> for Refused {
+    fn from(rejection: JsonRejection) -> Self {
+        Self(StatusCode::BAD_REQUEST, rejection.body_text())
     }
 }
 
@@ -273,26 +304,21 @@ async fn remove(
     State(admin): State<Admin>,
     Path((room, identity)): Path<(String, String)>,
 ) -> Result<StatusCode, Refused> {
-    // First the way back in, then the person.
-    admin.app.store.end_links_of(&room, &identity).await?;
     let request = proto::RoomParticipantIdentity {
         room,
         identity,
         ..Default::default()
     };
-    admin
-        .app
-        .rooms
-        .call(move |rooms, now| rooms.remove_participant(now, &request))
-        .await??;
+    links::remove_participant(&admin.app, request).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn mute(
     State(admin): State<Admin>,
     Path((room, identity)): Path<(String, String)>,
-    Json(request): Json<MuteRequest>,
+    request: Result<Json<MuteRequest>, JsonRejection>,
 ) -> Answer<Vec<TrackReport>> {
+    let Json(request) = request?;
     let tracks = admin
         .app
         .rooms
@@ -326,7 +352,11 @@ async fn mute(
     Ok(Json(tracks.iter().map(TrackReport::from).collect()))
 }
 
-async fn link(State(admin): State<Admin>, Json(request): Json<LinkRequest>) -> Answer<LinkReport> {
+async fn link(
+    State(admin): State<Admin>,
+    request: Result<Json<LinkRequest>, JsonRejection>,
+) -> Answer<LinkReport> {
+    let Json(request) = request?;
     Ok(Json(
         links::create(&admin.app.store, &admin.url(), request).await?,
     ))
@@ -334,10 +364,15 @@ async fn link(State(admin): State<Admin>, Json(request): Json<LinkRequest>) -> A
 
 async fn token(
     State(admin): State<Admin>,
-    Json(request): Json<TokenRequest>,
+    request: Result<Json<TokenRequest>, JsonRejection>,
 ) -> Answer<TokenReport> {
+    let Json(request) = request?;
     if request.room.is_empty() || request.identity.is_empty() {
         let reason = "a token needs a room and an identity".to_owned();
+        return Err(OperationError::InvalidArgument(reason).into());
+    }
+    if !(1..=ADMIN_VALIDITY_S_MAX).contains(&request.valid_s) {
+        let reason = "a token may be valid for a second up to 366 days".to_owned();
         return Err(OperationError::InvalidArgument(reason).into());
     }
     let role = request.role;
@@ -375,6 +410,8 @@ async fn token(
         url: admin.url().replacen("https", "wss", 1),
     }))
 }
+
+const ACCEPT_RETRY: Duration = Duration::from_millis(200);
 
 /// Time for a request's header section; the command sends it at once.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);

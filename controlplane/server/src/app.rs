@@ -1,18 +1,15 @@
 //! What every request handler gets.
 
-use crate::Config;
 use crate::dataplane::DataplaneStatus;
 use crate::rooms::RoomsHandle;
 use crate::store::Store;
 use crate::token::Tokens;
 use bedside_rooms::Refusal;
-use std::sync::Arc;
 use tokio::sync::watch;
 
 /// Handles to everything; cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
-    pub(crate) config: Arc<Config>,
     pub(crate) rooms: RoomsHandle,
     pub(crate) tokens: Tokens,
     pub(crate) store: Store,

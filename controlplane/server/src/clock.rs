@@ -1,7 +1,8 @@
 //! The one place that reads a clock.
 
 use bedside_rooms::Time;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
 
 /// Wall-clock time that never goes back and never jumps: read once at start, then moved on by
 /// the monotonic clock, so that a correction of the system's clock ends no call.
@@ -12,10 +13,6 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads a clock"
-    )]
     pub(crate) fn start() -> Self {
         Self {
             started: Instant::now(),
@@ -29,11 +26,11 @@ impl Clock {
     }
 
     /// When `time` is, for the runtime's timers.
-    pub(crate) fn instant(&self, time: Time) -> tokio::time::Instant {
+    pub(crate) fn instant(&self, time: Time) -> Instant {
         let after = Duration::from_micros(time.0.saturating_sub(self.started_us));
         let far = Duration::from_secs(86_400);
         let latest = self.started.elapsed() + far;
-        tokio::time::Instant::from_std(self.started + after.min(latest))
+        self.started + after.min(latest)
     }
 }
 

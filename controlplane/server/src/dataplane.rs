@@ -34,8 +34,8 @@ pub(crate) enum DataplaneStatus {
         boot: BootId,
         /// Its I/O engine.
         engine: String,
-        /// How many workers it has.
-        workers: usize,
+        /// Where its workers receive media, one list each.
+        workers: Vec<Vec<SocketAddr>>,
     },
 }
 
@@ -151,20 +151,26 @@ impl Client {
             workers = welcome.workers.len(),
             "data plane connected"
         );
-        self.status.send_replace(DataplaneStatus::Connected {
-            boot: welcome.boot,
-            engine: welcome.engine.clone(),
-            workers: welcome.workers.len(),
-        });
         for worker in &mut welcome.workers {
             worker.addresses = announced(&worker.addresses, &self.public_addresses);
         }
+        let status = DataplaneStatus::Connected {
+            boot: welcome.boot,
+            engine: welcome.engine.clone(),
+            workers: welcome
+                .workers
+                .iter()
+                .map(|worker| worker.addresses.clone())
+                .collect(),
+        };
         let (reader, writer) = stream.into_split();
         let outbox = Outbox::default();
         let connected = self.rooms.dataplane_connected(welcome, outbox.clone());
         if connected.await.is_err() {
             return Failure::Stopping;
         }
+        // Only now: whoever sees it may join.
+        self.status.send_replace(status);
         tokio::select! {
             failure = receive(reader, decoder, &self.rooms) => failure,
             failure = transmit(writer, &outbox) => failure,

@@ -11,6 +11,9 @@ pub enum Error {
     /// The configuration cannot work.
     #[error("configuration: {0}")]
     Config(String),
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    Request(String),
     /// A file or directory that the configuration names cannot be used.
     #[error("{path}: {cause}")]
     File {
@@ -64,6 +67,7 @@ impl Error {
     pub fn blame(&self) -> Blame {
         match self {
             Self::Config(_)
+            | Self::Request(_)
             | Self::File { .. }
             | Self::Listen { .. }
             | Self::Certificate(_)

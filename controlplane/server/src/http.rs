@@ -7,7 +7,7 @@ pub(crate) use headers::cors;
 use crate::app::App;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::links::RateLimit;
-use crate::{health, links, page, signal};
+use crate::{health, links, page, signal, twirp, whip};
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -25,6 +25,8 @@ pub(crate) fn router(app: App) -> Router {
         .merge(health::router())
         .merge(page::router())
         .merge(links::router())
+        .merge(twirp::router())
+        .merge(whip::router())
         .fallback(not_found)
         .layer(Extension(RateLimit::default()))
         .layer(from_fn(headers::secure))

@@ -30,7 +30,10 @@ mod testing;
 mod tests;
 mod tls;
 mod token;
+mod twirp;
 mod watch;
+mod webhooks;
+mod whip;
 
 pub use config::{Config, MediaConfig, RoomsConfig, TlsConfig, WebhooksConfig};
 pub use error::{Blame, Error};

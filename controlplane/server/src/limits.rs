@@ -117,3 +117,40 @@ pub const LINK_REQUESTS_PER_MINUTE: f64 = 60.0;
 
 /// Addresses whose questions are counted; when so many ask within a minute, further ones wait.
 pub const LINK_SOURCES_MAX: usize = 100_000;
+
+/// Longest life of a link or token that the admin socket makes, seconds; more is refused.
+pub const ADMIN_VALIDITY_S_MAX: u64 = 366 * 86_400;
+
+/// Body of a `RoomService` call, bytes; more is answered as malformed. The longest are a room's or
+/// participant's metadata and attributes (64 KiB each, up to twice that in JSON) and base64 of
+/// the longest data packet.
+pub const TWIRP_BODY_BYTES_MAX: usize = 512 * 1024;
+
+/// Body of a WHIP or WHEP request, bytes; more is answered with 413. The longest SDP that the
+/// rooms read.
+pub const SDP_BYTES_MAX: usize = bedside_rooms::negotiation::limits::SDP_BYTES_MAX;
+
+/// Entity tags in an `If-Match` field that are looked at; a session has one.
+pub const ENTITY_TAGS_MAX: usize = 8;
+
+/// Webhook events waiting for one receiver, bytes of their JSON; beyond it new ones are dropped,
+/// and that is logged. An event is about 1 KiB: 65,000 of them.
+pub const WEBHOOK_BYTES_WAITING_MAX: usize = 64 << 20;
+
+/// How often an event is sent before it is given up, and that is logged.
+pub const WEBHOOK_ATTEMPTS_MAX: u32 = 6;
+
+/// Between attempts to deliver an event: doubles from the first to the last. With
+/// [`WEBHOOK_ATTEMPTS_MAX`] a receiver may be away for about 15 s, a restart's time.
+pub const WEBHOOK_RETRY: (Duration, Duration) =
+    (Duration::from_millis(500), Duration::from_secs(8));
+
+/// Time for one attempt, from the look-up of the receiver's address to its answer.
+pub const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Body of a receiver's answer, bytes: it is read, so that the connection can be used again, and
+/// dropped. A longer one costs the connection.
+pub const WEBHOOK_ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Lifetime of the token that signs a delivery: LiveKit's.
+pub const WEBHOOK_TOKEN_LIFETIME: Duration = Duration::from_secs(300);

@@ -9,22 +9,25 @@ mod rate;
 pub(crate) use rate::RateLimit;
 
 use crate::admin::{LinkReport, LinkRequest, Role};
-use crate::app::App;
+use crate::app::{App, Stopped};
 use crate::clock::since_epoch;
-use crate::limits::{API_BODY_BYTES_MAX, DISPLAY_NAME_CHARACTERS_MAX};
+use crate::limits::{ADMIN_VALIDITY_S_MAX, API_BODY_BYTES_MAX, DISPLAY_NAME_CHARACTERS_MAX};
 use crate::listener::PeerAddress;
 use crate::store::Store;
 use crate::store::links::{Digest, Link, LinkState};
 use crate::{Error, dataplane::DataplaneStatus};
 use aws_lc_rs::digest::{SHA256, digest};
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use bedside_rooms::{Claims, VideoGrant};
+use bedside_rooms::limits::NAME_BYTES_MAX;
+use bedside_rooms::{Claims, OperationError, VideoGrant};
 use http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use livekit_protocol as proto;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -38,15 +41,13 @@ pub(crate) fn router() -> Router<App> {
 /// Makes a link; `url` is where the page is served.
 ///
 /// # Errors
-/// [`Error::Database`], [`Error::Random`]; [`Error::Config`] for a request that makes no sense.
+/// [`Error::Database`], [`Error::Random`]; [`Error::Request`] for one that makes no sense.
 pub(crate) async fn create(
     store: &Store,
     url: &str,
     request: LinkRequest,
 ) -> Result<LinkReport, Error> {
-    if request.room.is_empty() {
-        return Err(Error::Config("a link needs a room".to_owned()));
-    }
+    check(&request)?;
     let token = random_token()?;
     let identity = format!(
         "{}_{}",
@@ -69,6 +70,43 @@ pub(crate) async fn create(
     })
 }
 
+/// Sends a participant away and ends the links by which they could come back.
+///
+/// # Errors
+/// [`Removal::Error`]: the database; [`Removal::Refused`]: no such room or participant.
+pub(crate) async fn remove_participant(
+    app: &App,
+    request: proto::RoomParticipantIdentity,
+) -> Result<proto::RemoveParticipantResponse, Removal> {
+    // First the way back in, then the person.
+    app.store
+        .end_links_of(&request.room, &request.identity)
+        .await?;
+    let removed = app
+        .rooms
+        .call(move |rooms, now| rooms.remove_participant(now, &request));
+    Ok(removed.await??)
+}
+
+fn check(request: &LinkRequest) -> Result<(), Error> {
+    let refuse = |words: &str| Err(Error::Request(words.to_owned()));
+    if request.room.is_empty() || request.room.len() > NAME_BYTES_MAX {
+        return refuse("a link needs a room, whose name has at most 256 bytes");
+    }
+    let texts = [&request.display_name, &request.room_label];
+    if texts
+        .into_iter()
+        .flatten()
+        .any(|text| text.chars().count() > DISPLAY_NAME_CHARACTERS_MAX)
+    {
+        return refuse("a name or label may have at most 100 characters");
+    }
+    if !(1..=ADMIN_VALIDITY_S_MAX).contains(&request.valid_s) {
+        return refuse("a link may be valid for a second up to 366 days");
+    }
+    Ok(())
+}
+
 #[derive(Deserialize)]
 struct LookRequest {
     link: String,
@@ -89,9 +127,10 @@ async fn look(
     Extension(limit): Extension<RateLimit>,
     Extension(peer): Extension<PeerAddress>,
     headers: HeaderMap,
-    Json(request): Json<LookRequest>,
+    request: Result<Json<LookRequest>, JsonRejection>,
 ) -> Result<Json<Invitation>, Refused> {
     admit(&limit, peer, &headers)?;
+    let Json(request) = request?;
     let link = open(app.store.look_up_link(&hash(&request.link)).await?)?;
     Ok(Json(Invitation {
         role: link.role,
@@ -122,9 +161,10 @@ async fn join(
     Extension(limit): Extension<RateLimit>,
     Extension(peer): Extension<PeerAddress>,
     headers: HeaderMap,
-    Json(request): Json<JoinRequest>,
+    request: Result<Json<JoinRequest>, JsonRejection>,
 ) -> Result<Response, Refused> {
     admit(&limit, peer, &headers)?;
+    let Json(request) = request?;
     let host = headers
         .get(HOST)
         .and_then(|host| host.to_str().ok())
@@ -251,6 +291,32 @@ fn now_s() -> i64 {
     i64::try_from(since_epoch().as_secs()).unwrap_or(i64::MAX)
 }
 
+/// Why a participant was not removed.
+#[derive(Debug)]
+pub(crate) enum Removal {
+    Error(Error),
+    Refused(OperationError),
+    Stopped,
+}
+
+impl From<Error> for Removal {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<OperationError> for Removal {
+    fn from(error: OperationError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<Stopped> for Removal {
+    fn from(Stopped: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
 /// Why a link or a join was not accepted; the page has words for each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Refused {
@@ -261,6 +327,12 @@ enum Refused {
     RateLimited,
     BadRequest,
     ServerUnavailable,
+}
+
+impl From<JsonRejection> for Refused {
+    fn from(_: JsonRejection) -> Self {
+        Self::BadRequest
+    }
 }
 
 impl From<Error> for Refused {
@@ -293,7 +365,7 @@ impl IntoResponse for Refused {
             Self::BadRequest => (
                 StatusCode::BAD_REQUEST,
                 "link_unknown",
-                "only the consult page may ask this",
+                "this is not a request of the consult page",
             ),
             Self::ServerUnavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,

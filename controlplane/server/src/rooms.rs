@@ -11,6 +11,7 @@ use crate::limits::{MAILBOX_MAX, REFRESHED_TOKEN_LIFETIME, SNAPSHOT_DELAY};
 use crate::signal::queue::{Outgoing, Overflow, Sender};
 use crate::store::SnapshotChanges;
 use crate::token::Tokens;
+use crate::webhooks::Webhooks;
 use bedside_protocol::{EventFrame, Welcome};
 use bedside_rooms::{DataplaneInput, Input, Join, Output, Rooms, SessionId, Time};
 use livekit_protocol as proto;
@@ -43,8 +44,8 @@ pub(crate) struct Outlets {
     pub(crate) tokens: Tokens,
     /// Writes snapshots.
     pub(crate) snapshots: mpsc::Sender<SnapshotChanges>,
-    /// Delivers webhooks, where any are configured.
-    pub(crate) webhooks: Option<mpsc::Sender<Box<proto::WebhookEvent>>>,
+    /// Delivers webhooks.
+    pub(crate) webhooks: Webhooks,
 }
 
 impl RoomsHandle {
@@ -258,13 +259,7 @@ impl Desk {
                 self.finished.insert(room);
                 self.store_soon();
             }
-            Output::Webhook(event) => {
-                if let Some(webhooks) = &self.outlets.webhooks
-                    && webhooks.try_send(event).is_err()
-                {
-                    tracing::error!("a webhook event was dropped: too many wait for delivery");
-                }
-            }
+            Output::Webhook(event) => self.outlets.webhooks.send(&event),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::store::Store;
 use crate::tls::{self, Certificate};
 use crate::token::Tokens;
 use crate::watch::Watch;
-use crate::{Error, files, http, links};
+use crate::{Error, files, http, links, webhooks};
 use bedside_protocol::{Generation, Secret};
 use bedside_rooms::Rooms;
 use rustix::fs::{FlockOperation, flock};
@@ -74,10 +74,11 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         store.snapshots().await?,
     );
     let (snapshots, changes) = mpsc::channel(1);
+    let (webhooks, deliveries) = webhooks::webhooks(&config.webhooks, &tokens)?;
     let outlets = Outlets {
         tokens: tokens.clone(),
         snapshots,
-        webhooks: None,
+        webhooks,
     };
     let (rooms, desk) = rooms(restored, clock, outlets);
     let disconnected = DataplaneStatus::Disconnected("not tried yet".to_owned());
@@ -104,7 +105,6 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let admin_socket = config.admin_socket();
     let admin_listener = admin::bind(&admin_socket)?;
     let app = App {
-        config: Arc::new(config),
         rooms: rooms.clone(),
         tokens,
         store: store.clone(),
@@ -127,8 +127,13 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     tasks.endless.spawn(named("file watch", watch.run()));
     tasks.ending.spawn(named(
         "admin socket",
-        admin::run(admin_listener, admin.clone(), stopping),
+        admin::run(admin_listener, admin.clone(), stopping.clone()),
     ));
+    for delivery in deliveries {
+        tasks
+            .ending
+            .spawn(named("webhooks", delivery.run(stopping.clone())));
+    }
     for (listener, address) in listeners {
         tracing::info!(%address, "listening");
         tasks

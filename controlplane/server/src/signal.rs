@@ -8,7 +8,7 @@ mod query;
 pub(crate) mod queue;
 mod session;
 mod user_agent;
-mod wire;
+pub(crate) mod wire;
 
 use crate::app::App;
 use crate::http::{Refused, cors};

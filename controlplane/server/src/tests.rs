@@ -1,1 +1,107 @@
-//! A whole server on the loopback, real TLS clients, a scripted data plane.
+//! A whole server on the loopback: real TLS, real sockets, a scripted data plane.
+
+mod client;
+mod dataplane;
+mod scripted;
+mod signalling;
+mod transport;
+
+use crate::keys::ApiKeys;
+use crate::testing::{Scratch, scratch};
+use crate::token::Tokens;
+use crate::{Config, Running, start};
+use bedside_rooms::{Claims, VideoGrant};
+use client::Client;
+use scripted::ScriptedDataplane;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A running server with a connected data plane, and what a test needs to talk to both.
+struct Bench {
+    running: Running,
+    dataplane: ScriptedDataplane,
+    tokens: Tokens,
+    scratch: Scratch,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        Self::on(scratch()).await
+    }
+
+    /// In a directory that an earlier server may have left.
+    async fn on(scratch: Scratch) -> Self {
+        let dataplane = ScriptedDataplane::listen(&config(scratch.path()).dataplane_socket);
+        let running = start(config(scratch.path())).await.expect("starts");
+        let keys = ApiKeys::read(&config(scratch.path()).api_keys_file()).expect("made at start");
+        let mut bench = Self {
+            running,
+            dataplane,
+            tokens: Tokens::new(keys),
+            scratch,
+        };
+        bench.dataplane.accept().await;
+        bench.until_healthy("200").await;
+        bench
+    }
+
+    /// Stops the server and gives its directory back.
+    async fn stop(self) -> Scratch {
+        self.running.stop().await;
+        self.scratch
+    }
+
+    fn address(&self) -> SocketAddr {
+        *self.running.listen().first().expect("one")
+    }
+
+    fn ca_file(&self) -> PathBuf {
+        self.running.ca_file.clone().expect("development mode")
+    }
+
+    fn client(&self) -> Client {
+        Client::new(self.address(), &self.ca_file())
+    }
+
+    /// A token for `identity` to join room `r`.
+    fn token(&self, identity: &str) -> String {
+        let claims = Claims {
+            iss: self.tokens.first_key(),
+            sub: identity.to_owned(),
+            video: Some(VideoGrant {
+                room_join: true,
+                room: "r".to_owned(),
+                ..VideoGrant::default()
+            }),
+            ..Claims::default()
+        };
+        let token = self.tokens.sign(&claims, Duration::from_secs(60));
+        token.expect("the key is there")
+    }
+
+    async fn until_healthy(&self, status: &str) {
+        let client = self.client();
+        let reached = async {
+            while client.get("/healthz").await.status != status {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        within(reached, "healthz changes").await;
+    }
+}
+
+fn config(scratch: &Path) -> Config {
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut config = Config::development(&scratch.join("data"), loopback);
+    config.dataplane_socket = scratch.join("dataplane.sock");
+    config
+}
+
+/// Bounds a wait on another task, so that a defect fails a test instead of hanging it.
+async fn within<T>(what: impl Future<Output = T>, name: &str) -> T {
+    match tokio::time::timeout(Duration::from_secs(60), what).await {
+        Ok(done) => done,
+        Err(_) => panic!("this never happened: {name}"),
+    }
+}

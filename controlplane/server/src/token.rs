@@ -53,6 +53,11 @@ impl Tokens {
         self.keys().first().0.clone()
     }
 
+    /// Whether an API key of this name is in force.
+    pub(crate) fn has_key(&self, key: &str) -> bool {
+        self.keys().secret(key).is_some()
+    }
+
     /// The claims of a token whose signature and dates are good.
     ///
     /// # Errors

@@ -43,12 +43,7 @@ pub(super) fn decode_protobuf(bytes: &[u8]) -> Result<SignalRequest, Malformed> 
 }
 
 pub(super) fn decode_json(text: &str) -> Result<SignalRequest, Malformed> {
-    // Every field of a message is at least `{},` in JSON; commas bound them from above.
-    let separators = text
-        .bytes()
-        .filter(|byte| matches!(byte, b',' | b'{' | b'['))
-        .count();
-    if separators > crate::limits::MESSAGE_FIELDS_MAX {
+    if !wire::is_bounded_json(text.as_bytes()) {
         return Err(Malformed);
     }
     serde_json::from_str(text).map_err(|_| Malformed)

@@ -8,9 +8,19 @@ use crate::limits::MESSAGE_FIELDS_MAX;
 
 /// Whether the message and everything that may be a message inside it have at most
 /// [`MESSAGE_FIELDS_MAX`] fields. Malformed bytes are bounded: decoding refuses them later.
-pub(super) fn is_bounded(bytes: &[u8]) -> bool {
+pub(crate) fn is_bounded(bytes: &[u8]) -> bool {
     let mut budget = MESSAGE_FIELDS_MAX;
     walk(bytes, NESTING_MAX, &mut budget) != Walk::OverBudget
+}
+
+/// The same for protobuf's JSON: every field of a message is at least `{},`, so separators bound
+/// the fields from above.
+pub(crate) fn is_bounded_json(text: &[u8]) -> bool {
+    let separators = text
+        .iter()
+        .filter(|byte| matches!(byte, b',' | b'{' | b'['))
+        .count();
+    separators <= MESSAGE_FIELDS_MAX
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,7 +32,8 @@ enum Walk {
 
 /// Every length-delimited field is tried as a nested message: without the schema a string
 /// cannot be told from one, and few texts survive being read as protobuf. What turns out not to
-/// be a message gets its budget back.
+/// be a message gets its budget back: decoding either does not look inside or fails there. For
+/// that, whatever decoding would accept must pass here, deprecated groups included.
 fn walk(mut bytes: &[u8], depth: usize, budget: &mut usize) -> Walk {
     let before = *budget;
     while !bytes.is_empty() {
@@ -55,6 +66,8 @@ fn field(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
             let (length, rest) = varint(rest)?;
             rest.split_at_checked(usize::try_from(length).ok()?)
         }
+        // A group's fields count where it stands.
+        3 | 4 => Some((&[][..], rest)),
         5 => rest.get(4..).map(|rest| (&[][..], rest)),
         _ => None,
     }

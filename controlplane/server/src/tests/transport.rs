@@ -1,0 +1,222 @@
+//! TLS, HTTP bounds, routes.
+
+use super::Bench;
+use super::client::server_name;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+#[tokio::test]
+async fn only_tls_1_3_without_anything_to_resume() {
+    let bench = Bench::new().await;
+    let mut stream = TcpStream::connect(bench.address()).await.expect("listens");
+    stream
+        .write_all(&tls12_client_hello())
+        .await
+        .expect("the server reads");
+    let mut answer = [0; 7];
+    stream.read_exact(&mut answer).await.expect("an alert");
+    // alert(21), fatal(2), protocol_version(70): RFC 8446 §6.
+    assert_eq!((answer[0], answer[5], answer[6]), (21, 2, 70), "{answer:?}");
+
+    let mut client = bench.client();
+    let store = client.remembering();
+    client.config().alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let mut stream = client.connect().await.expect("TLS 1.3");
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+    // Tickets come after the handshake: read an answer, so that they would have been seen.
+    stream
+        .write_all(b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .await
+        .expect("the server reads");
+    let mut answer = Vec::new();
+    stream
+        .read_to_end(&mut answer)
+        .await
+        .expect("an orderly end");
+    assert!(answer.starts_with(b"HTTP/1.1 200 "));
+    assert!(store.take_tls13_ticket(&server_name()).is_none());
+    bench.stop().await;
+}
+
+/// A TLS 1.2 client's first flight (RFC 5246 §7.4.1.2): no `supported_versions`. Our own TLS
+/// library is built without 1.2 and cannot make one.
+fn tls12_client_hello() -> Vec<u8> {
+    let extensions: &[u8] = &[
+        0, 10, 0, 4, 0, 2, 0, 23, // supported_groups: secp256r1
+        0, 11, 0, 2, 1, 0, // ec_point_formats: uncompressed
+        0, 13, 0, 4, 0, 2, 4, 3, // signature_algorithms: ecdsa_secp256r1_sha256
+    ];
+    let mut body = vec![3, 3];
+    body.extend_from_slice(&[7; 32]);
+    body.extend_from_slice(&[0, 0, 2, 0xc0, 0x2b, 1, 0]); // ECDHE-ECDSA-AES128-GCM-SHA256
+    body.extend_from_slice(&[0, u8::try_from(extensions.len()).expect("short")]);
+    body.extend_from_slice(extensions);
+    let length = u8::try_from(body.len()).expect("short");
+    let mut record = vec![22, 3, 1, 0, length + 4, 1, 0, 0, length];
+    record.extend_from_slice(&body);
+    record
+}
+
+#[tokio::test]
+async fn large_headers_pass_and_larger_ones_do_not() {
+    let bench = Bench::new().await;
+    let client = bench.client();
+    let token = bench.token("p");
+    let padded = |bytes: usize| {
+        format!(
+            "/rtc/validate?pad={}&access_token={token}",
+            "x".repeat(bytes)
+        )
+    };
+    let answer = client.get(&padded(50_000)).await;
+    assert_eq!(
+        (answer.status.as_str(), answer.body.as_str()),
+        ("200", "success")
+    );
+    // RFC 6585 §5, RFC 9110 §15.5.15.
+    let answer = client.get(&padded(70_000)).await;
+    assert!(
+        ["431", "414", "400"].contains(&answer.status.as_str()),
+        "{answer:?}"
+    );
+    let many: Vec<_> = (0..200).map(|_| ("x-a", "b")).collect();
+    assert_eq!(client.request("GET", "/healthz", &many).await.status, "431");
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_refused_and_harms_nobody() {
+    let bench = Bench::new().await;
+    let client = bench.client();
+    for garbage in [
+        &b"\x16\x03\x01\x02\x00"[..],
+        b"GET\r\n\r\n",
+        b"\0\0\0\0\r\n\r\n",
+    ] {
+        let mut stream = client.connect().await.expect("TLS");
+        stream.write_all(garbage).await.expect("the server reads");
+        stream.shutdown().await.expect("half closed");
+        let mut answer = Vec::new();
+        // Refused with words or cut off: both are fine, staying open is not.
+        if stream.read_to_end(&mut answer).await.is_ok() {
+            assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 400"));
+        }
+    }
+    assert_eq!(client.get("/healthz").await.status, "200");
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers() {
+    let bench = Bench::new().await;
+    let client = bench.client();
+    for path in [
+        "/",
+        "/consult",
+        "/app.js",
+        "/healthz",
+        "/rtc/validate",
+        "/nowhere",
+    ] {
+        let answer = client.get(path).await;
+        let header = |name: &str| answer.header(name).unwrap_or_default();
+        assert_eq!(
+            header("content-security-policy"),
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+             media-src 'self' blob:; connect-src 'self' wss:; worker-src 'self' blob:; \
+             base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+            "{path}"
+        );
+        assert!(
+            header("strict-transport-security").starts_with("max-age="),
+            "{path}"
+        );
+        assert_eq!(header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(header("x-content-type-options"), "nosniff", "{path}");
+        assert!(
+            header("permissions-policy").contains("camera=(self)"),
+            "{path}"
+        );
+        assert!(
+            header("cache-control") == "no-store" || header("etag").starts_with('"'),
+            "{path}: {answer:?}"
+        );
+    }
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn the_page_is_served_and_revalidated() {
+    let bench = Bench::new().await;
+    let client = bench.client();
+    let index = client.get("/").await;
+    if index.status == "503" {
+        // Built without the page: says what to do, and the rest works.
+        assert!(index.body.contains("cargo xtask build"), "{}", index.body);
+    } else {
+        assert_eq!(index.status, "200");
+        assert!(index.body.contains("/app.js"), "{}", index.body);
+        assert_eq!(client.get("/consult").await.body, index.body);
+        let etag = index.header("etag").expect("tagged").to_owned();
+        let again = client
+            .request("GET", "/", &[("If-None-Match", &etag)])
+            .await;
+        assert_eq!((again.status.as_str(), again.body.as_str()), ("304", ""));
+        let squeezed = client.request("GET", "/app.js", &[("Accept-Encoding", "br, gzip;q=0.8")]);
+        assert_eq!(squeezed.await.header("content-encoding"), Some("gzip"));
+        assert_eq!(client.get("/app.js").await.header("content-encoding"), None);
+    }
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn livekits_web_sdk_can_ask_whether_the_network_is_back() {
+    let bench = Bench::new().await;
+    let answer = bench
+        .client()
+        .request("HEAD", "/", &[("Origin", "https://ehr.example")])
+        .await;
+    assert_eq!(answer.status, "200");
+    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn preflights_are_answered() {
+    let bench = Bench::new().await;
+    let client = bench.client();
+    for path in ["/", "/rtc/validate", "/rtc/v1/validate"] {
+        let answer = client
+            .request(
+                "OPTIONS",
+                path,
+                &[("Access-Control-Request-Headers", "authorization")],
+            )
+            .await;
+        assert_eq!(answer.status, "204", "{path}");
+        let header = |name: &str| answer.header(name).unwrap_or_default();
+        assert!(
+            header("access-control-allow-headers").contains("Authorization"),
+            "{path}"
+        );
+        assert!(
+            header("access-control-allow-methods").contains("PATCH"),
+            "{path}"
+        );
+        assert_eq!(header("access-control-max-age"), "86400", "{path}");
+    }
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_directory_is_refused() {
+    let bench = Bench::new().await;
+    let error = crate::start(super::config(bench.scratch.path()))
+        .await
+        .expect_err("the first one runs");
+    assert!(
+        error.to_string().contains("another `bedside serve`"),
+        "{error}"
+    );
+    bench.stop().await;
+}

@@ -1,0 +1,220 @@
+//! LiveKit's `RoomService` over Twirp (protocol version 7): what LiveKit's server SDKs and its
+//! command line call.
+//!
+//! `POST /twirp/livekit.RoomService/METHOD` with a protobuf or JSON body, by `Content-Type`; the
+//! answer is of the same kind. A token with the right grant is needed for each method.
+
+mod json;
+mod problem;
+
+use crate::app::App;
+use crate::http::cors;
+use crate::limits::TWIRP_BODY_BYTES_MAX;
+use crate::links;
+use crate::signal::wire;
+use axum::Router;
+use axum::body::{Bytes, to_bytes};
+use axum::extract::{Path, Request, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::any;
+use bedside_rooms::{OperationError, Rooms, Time, VideoGrant};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderValue, Method};
+use json::Answer;
+use livekit_protocol as proto;
+use problem::Problem;
+use prost::Message;
+use serde::de::DeserializeOwned;
+
+pub(crate) fn router() -> Router<App> {
+    Router::new()
+        .route("/twirp/{*method}", any(call))
+        .layer(axum::middleware::from_fn(cors))
+}
+
+async fn call(State(app): State<App>, Path(path): Path<String>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let answer = async {
+        let method = path
+            .strip_prefix("livekit.RoomService/")
+            .filter(|_| parts.method == Method::POST)
+            .ok_or_else(|| Problem::bad_route(&parts, "there is no such method"))?;
+        let encoding = Encoding::of(&parts)?;
+        let claims = app.tokens.of_request(&parts)?;
+        let body = to_bytes(body, TWIRP_BODY_BYTES_MAX).await.map_err(|_| {
+            Problem::new("malformed", "the body is too long or did not arrive whole")
+        })?;
+        let exchange = Exchange {
+            app,
+            grant: claims.video.unwrap_or_default(),
+            encoding,
+            body,
+        };
+        exchange.run(method, &parts).await
+    };
+    answer.await.unwrap_or_else(Problem::into_response)
+}
+
+/// How bodies are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Encoding {
+    Protobuf,
+    Json,
+}
+
+impl Encoding {
+    fn of(parts: &Parts) -> Result<Self, Problem> {
+        let media_type = parts
+            .headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split(';').next())
+            .unwrap_or_default()
+            .trim();
+        if media_type.eq_ignore_ascii_case("application/protobuf") {
+            Ok(Self::Protobuf)
+        } else if media_type.eq_ignore_ascii_case("application/json") {
+            Ok(Self::Json)
+        } else {
+            Err(Problem::bad_route(
+                parts,
+                "Content-Type must be application/protobuf or application/json",
+            ))
+        }
+    }
+
+    /// Unknown fields are skipped by both.
+    fn decode<T: Message + Default + DeserializeOwned>(self, body: &[u8]) -> Result<T, Problem> {
+        let decoded = match self {
+            Self::Protobuf if wire::is_bounded(body) => T::decode(body).ok(),
+            Self::Json if wire::is_bounded_json(body) => serde_json::from_slice(body).ok(),
+            _ => None,
+        };
+        decoded.ok_or_else(|| Problem::new("malformed", "the body is not such a request"))
+    }
+
+    fn encode<T: Message + Answer>(self, answer: &T) -> Response {
+        let (kind, body) = match self {
+            Self::Protobuf => ("application/protobuf", answer.encode_to_vec()),
+            Self::Json => ("application/json", answer.json().to_string().into_bytes()),
+        };
+        ([(CONTENT_TYPE, HeaderValue::from_static(kind))], body).into_response()
+    }
+}
+
+/// One request whose token is good.
+struct Exchange {
+    app: App,
+    grant: VideoGrant,
+    encoding: Encoding,
+    body: Bytes,
+}
+
+impl Exchange {
+    async fn run(self, method: &str, parts: &Parts) -> Result<Response, Problem> {
+        match method {
+            "CreateRoom" => {
+                allow(self.grant.room_create, "roomCreate")?;
+                let request: proto::CreateRoomRequest = self.read()?;
+                self.perform(|rooms, now| rooms.create_room(now, request))
+                    .await
+            }
+            "DeleteRoom" => {
+                allow(self.grant.room_create, "roomCreate")?;
+                let request: proto::DeleteRoomRequest = self.read()?;
+                self.perform(move |rooms, now| rooms.delete_room(now, &request))
+                    .await
+            }
+            "ListRooms" => {
+                allow(self.grant.room_list, "roomList")?;
+                let request: proto::ListRoomsRequest = self.read()?;
+                self.perform(move |rooms, _| Ok(rooms.list_rooms(&request)))
+                    .await
+            }
+            "ListParticipants" => {
+                let request: proto::ListParticipantsRequest = self.read()?;
+                self.administers(&request.room)?;
+                self.perform(move |rooms, _| rooms.list_participants(&request))
+                    .await
+            }
+            "GetParticipant" => {
+                let request: proto::RoomParticipantIdentity = self.read()?;
+                self.administers(&request.room)?;
+                self.perform(move |rooms, _| rooms.get_participant(&request))
+                    .await
+            }
+            "RemoveParticipant" => {
+                let request: proto::RoomParticipantIdentity = self.read()?;
+                self.administers(&request.room)?;
+                let removed = links::remove_participant(&self.app, request).await?;
+                Ok(self.encoding.encode(&removed))
+            }
+            "MutePublishedTrack" => {
+                let request: proto::MuteRoomTrackRequest = self.read()?;
+                self.administers(&request.room)?;
+                self.perform(move |rooms, now| rooms.mute_published_track(now, &request))
+                    .await
+            }
+            "UpdateParticipant" => {
+                let request: proto::UpdateParticipantRequest = self.read()?;
+                self.administers(&request.room)?;
+                self.perform(|rooms, now| rooms.update_participant(now, request))
+                    .await
+            }
+            "UpdateSubscriptions" => {
+                let request: proto::UpdateSubscriptionsRequest = self.read()?;
+                self.administers(&request.room)?;
+                self.perform(move |rooms, now| rooms.update_subscriptions(now, &request))
+                    .await
+            }
+            "SendData" => {
+                let request: proto::SendDataRequest = self.read()?;
+                self.administers(&request.room)?;
+                self.perform(|rooms, now| rooms.send_data(now, request))
+                    .await
+            }
+            "UpdateRoomMetadata" => {
+                let request: proto::UpdateRoomMetadataRequest = self.read()?;
+                self.administers(&request.room)?;
+                self.perform(|rooms, now| rooms.update_room_metadata(now, request))
+                    .await
+            }
+            "ForwardParticipant" | "MoveParticipant" | "PerformRpc" => Err(Problem::new(
+                "unimplemented",
+                "this server does not do that",
+            )),
+            _ => Err(Problem::bad_route(parts, "there is no such method")),
+        }
+    }
+
+    fn read<T: Message + Default + DeserializeOwned>(&self) -> Result<T, Problem> {
+        self.encoding.decode(&self.body)
+    }
+
+    fn administers(&self, room: &str) -> Result<(), Problem> {
+        let granted = self.grant.room_admin && !room.is_empty() && self.grant.room == room;
+        allow(granted, "roomAdmin for this room")
+    }
+
+    async fn perform<T: Message + Answer + 'static>(
+        self,
+        operation: impl FnOnce(&mut Rooms, Time) -> Result<T, OperationError> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let answer = self.app.rooms.call(operation).await??;
+        Ok(self.encoding.encode(&answer))
+    }
+}
+
+fn allow(granted: bool, grant: &str) -> Result<(), Problem> {
+    if granted {
+        return Ok(());
+    }
+    Err(Problem::new(
+        "permission_denied",
+        format!("the token does not grant {grant}"),
+    ))
+}
+
+#[cfg(test)]
+mod tests;
