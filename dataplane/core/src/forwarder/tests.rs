@@ -1,7 +1,12 @@
 //! Whole rooms in memory: scripted clients with their own SRTP, a forwarder between them, virtual
 //! time.
 
+mod control;
+mod feedback;
 mod harness;
+mod layers;
 mod media;
+mod repair;
+mod reports;
 
 pub(in crate::forwarder) use harness::start;

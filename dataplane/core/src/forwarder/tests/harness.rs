@@ -54,7 +54,6 @@ pub(super) const SUBSCRIBER_IDS: ExtensionIds = ExtensionIds {
 };
 
 pub(super) struct World {
-    pub(super) begin: Instant,
     pub(super) now: Instant,
     pub(super) forwarder: Forwarder,
     pub(super) generation: Generation,
@@ -177,7 +176,6 @@ impl World {
             unix_us: UNIX_US,
         };
         let mut world = Self {
-            begin,
             now: begin,
             forwarder: Forwarder::new([seed; 32], clock),
             generation: Generation(1),
