@@ -169,6 +169,7 @@ impl Core {
         batch: &mut [Datagram<'_>],
         sink: &mut impl PacketSink,
     ) {
+        self.transports.begin();
         let mut media = reuse(std::mem::take(&mut self.media));
         for datagram in batch {
             let path = datagram.path;
@@ -212,6 +213,7 @@ impl Core {
 
     /// Does what is due at `now`. Harmless when nothing is.
     pub fn handle_timeout(&mut self, now: Instant, sink: &mut impl PacketSink) {
+        self.transports.begin();
         self.transports.handle_timeout(now, sink);
         self.tell_forwarder(now);
         self.forwarder.handle_timeout(now, sink);

@@ -7,6 +7,7 @@ mod certificate;
 mod channels;
 mod client_hello;
 mod dtls;
+mod handshakes;
 mod ice;
 pub(crate) mod limits;
 mod peer;
@@ -21,8 +22,9 @@ use bedside_protocol::{
     CloseReason, DataMessage, Event, Generation, Peer as Wanted, PeerId, Policy, RoomId,
 };
 use foldhash::quality::FixedState;
+use handshakes::Handshakes;
 use ice::{ANSWER_BYTES_MAX, Check, Credentials, NotACheck};
-use limits::{CONSENT_EXPIRES_AFTER, DISCONNECTED_AFTER, PEERS_MAX};
+use limits::{CONSENT_EXPIRES_AFTER, DISCONNECTED_AFTER, PEERS_MAX, TIMERS_PER_CALL};
 use peer::{Live, Peer, State};
 use rooms::Rooms;
 use std::collections::{HashMap, VecDeque};
@@ -48,6 +50,7 @@ pub(crate) struct Transports {
     /// Paths with an authenticated check.
     by_path: HashMap<Path, usize, FixedState>,
     timers: Timers,
+    handshakes: Handshakes,
     events: VecDeque<(RoomId, Event)>,
     notices: VecDeque<Notice>,
     counters: TransportStatistics,
@@ -88,6 +91,8 @@ pub struct TransportStatistics {
     pub unknown_path: u64,
     /// Dropped: media for a transport whose DTLS is not finished.
     pub media_before_keys: u64,
+    /// Dropped: DTLS of handshakes, because too many are going on. The client sends it again.
+    pub handshakes_dropped: u64,
     /// DTLS datagrams that an established association rejected.
     pub dtls_rejected: u64,
     /// Transports connected.
@@ -150,6 +155,7 @@ impl Transports {
             by_ufrag: HashMap::with_hasher(hasher),
             by_path: HashMap::with_hasher(hasher),
             timers: Timers::default(),
+            handshakes: Handshakes::default(),
             events: VecDeque::new(),
             notices: VecDeque::new(),
             counters: TransportStatistics::default(),
@@ -173,7 +179,13 @@ impl Transports {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        let handshake = self.handshakes.due();
+        handshake.into_iter().chain(self.timers.next()).min()
+    }
+
+    /// Begins a call: handshakes may use processor time again.
+    pub(crate) fn begin(&mut self) {
+        self.handshakes.begin();
     }
 
     pub(crate) fn ensure_room(&mut self, generation: Generation, room: RoomId) {
@@ -387,7 +399,7 @@ impl Transports {
         }
     }
 
-    /// Takes a DTLS datagram.
+    /// Takes a DTLS datagram. One of a handshake may have to wait for a later call.
     pub(crate) fn dtls_received(
         &mut self,
         now: Instant,
@@ -399,6 +411,15 @@ impl Transports {
             self.counters.unknown_path += 1;
             return;
         };
+        let is_handshake = self.slots[slot]
+            .as_ref()
+            .and_then(Peer::live)
+            .is_some_and(|live| !live.is_media_accepted());
+        if is_handshake && !self.handshakes.may_step() {
+            let is_kept = self.handshakes.keep(now, *path, datagram);
+            self.counters.handshakes_dropped += u64::from(!is_kept);
+            return;
+        }
         self.with(now, slot, sink, |live, peer, context| {
             live.dtls_received(peer, datagram, context)
         });
@@ -470,7 +491,18 @@ impl Transports {
 
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant, sink: &mut impl PacketSink) {
-        while let Some(slot) = self.timers.pop(now) {
+        while let Some((path, datagram)) = self.handshakes.next() {
+            let Some(&slot) = self.by_path.get(&path) else {
+                continue;
+            };
+            self.with(now, slot, sink, |live, peer, context| {
+                live.dtls_received(peer, &datagram, context)
+            });
+        }
+        for _ in 0..TIMERS_PER_CALL {
+            let Some(slot) = self.timers.pop(now) else {
+                break;
+            };
             let mut silent = Vec::new();
             self.with(now, slot, sink, |live, peer, context| {
                 silent = live.agent.close_silent(now, CONSENT_EXPIRES_AFTER);

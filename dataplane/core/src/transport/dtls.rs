@@ -6,13 +6,15 @@
 //! str0m instance: nothing of one peer is ever seen by another.
 
 use super::client_hello::{Assembly, ClientHello, WholeHello};
+use super::limits::{DTLS_RETRANSMISSIONS, DTLS_RETRANSMIT_AFTER};
 use bedside_protocol::{DtlsVersion, Policy, SrtpProfile};
 use bedside_srtp::{MasterKey, Profile};
 use std::cell::RefCell;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use str0m::config::DtlsCert;
+use str0m_proto::DATAGRAM_MTU_TARGET;
 use str0m_proto::crypto::dtls::{
     DtlsImplError, DtlsInstance, DtlsOutput, DtlsProvider, KeyingMaterial, ProtocolVersion,
 };
@@ -136,6 +138,21 @@ fn choose(hello: &ClientHello, policy: Policy) -> Option<DtlsVersion> {
     }
 }
 
+/// How dimpl is to run. Made once: making one tries out every primitive of the cryptographic
+/// module, which takes longer than a handshake.
+static CONFIG: LazyLock<Option<Arc<dimpl::Config>>> = LazyLock::new(|| {
+    dimpl::Config::builder()
+        .with_crypto_provider(str0m_aws_lc_rs::dimpl_crypto_provider())
+        .mtu(DATAGRAM_MTU_TARGET)
+        // A cookie proves the client's address; ICE has done that.
+        .use_server_cookie(false)
+        .flight_start_rto(DTLS_RETRANSMIT_AFTER)
+        .flight_retries(DTLS_RETRANSMISSIONS)
+        .build()
+        .ok()
+        .map(Arc::new)
+});
+
 /// Makes instances that report to [`Findings`].
 #[derive(Debug)]
 struct Tap {
@@ -177,15 +194,18 @@ impl DtlsProvider for Tap {
         certificate: &DtlsCert,
         now: Instant,
         _version: str0m_proto::crypto::DtlsVersion,
-        mtu: Option<usize>,
+        _mtu: Option<usize>,
     ) -> Result<Box<dyn DtlsInstance>, CryptoError> {
+        let config = CONFIG.as_ref().ok_or_else(|| {
+            CryptoError::Other("the cryptographic module failed its trial".to_owned())
+        })?;
         Ok(Box::new(Instance {
             policy: self.policy,
+            config: Arc::clone(config),
             now,
             state: State::AwaitHello {
                 assembly: Assembly::default(),
                 certificate: certificate.clone(),
-                mtu,
             },
         }))
     }
@@ -194,6 +214,7 @@ impl DtlsProvider for Tap {
 /// A DTLS server whose version is open until the ClientHello is whole.
 struct Instance {
     policy: Policy,
+    config: Arc<dimpl::Config>,
     /// The latest time that str0m passed in.
     now: Instant,
     state: State,
@@ -204,18 +225,16 @@ enum State {
     AwaitHello {
         assembly: Assembly,
         certificate: DtlsCert,
-        mtu: Option<usize>,
     },
     /// The version is chosen. A datagram brings no time with it and the instance's timers count
     /// from its making, so it is made at the time-out that is asked for at once.
     AwaitTime {
         hello: WholeHello,
-        version: str0m_proto::crypto::DtlsVersion,
+        version: DtlsVersion,
         certificate: DtlsCert,
-        mtu: Option<usize>,
     },
     /// The handshake and what follows.
-    Running(Box<dyn DtlsInstance>),
+    Running(Box<dimpl::Dtls>),
     /// Refused by policy; the client is told once.
     Refused { alert_due: bool },
     /// Closed before there was an instance.
@@ -223,9 +242,9 @@ enum State {
 }
 
 impl Instance {
-    fn running(&self) -> Option<&dyn DtlsInstance> {
+    fn running(&self) -> Option<&dimpl::Dtls> {
         match &self.state {
-            State::Running(inner) => Some(inner.as_ref()),
+            State::Running(inner) => Some(inner),
             _ => None,
         }
     }
@@ -235,7 +254,6 @@ impl Instance {
         let State::AwaitHello {
             assembly,
             certificate,
-            mtu,
         } = &mut self.state
         else {
             return;
@@ -248,20 +266,16 @@ impl Instance {
         let Some(offer) = hello.offer() else {
             return;
         };
-        let version = match choose(&offer, self.policy) {
-            Some(DtlsVersion::Dtls12) => str0m_proto::crypto::DtlsVersion::Dtls12,
-            Some(DtlsVersion::Dtls13) => str0m_proto::crypto::DtlsVersion::Dtls13,
+        self.state = match choose(&offer, self.policy) {
+            Some(version) => State::AwaitTime {
+                hello,
+                version,
+                certificate: certificate.clone(),
+            },
             None => {
                 Findings::note(|findings| findings.refused = true);
-                self.state = State::Refused { alert_due: true };
-                return;
+                State::Refused { alert_due: true }
             }
-        };
-        self.state = State::AwaitTime {
-            hello,
-            version,
-            certificate: certificate.clone(),
-            mtu: *mtu,
         };
     }
 
@@ -271,24 +285,19 @@ impl Instance {
             hello,
             version,
             certificate,
-            mtu,
         } = &self.state
         else {
             return Ok(());
         };
-        let hello = hello.to_datagram();
-        let made = stock_provider()
-            .dtls_provider
-            .new_dtls(certificate, self.now, *version, *mtu);
-        let Ok(mut inner) = made else {
-            Findings::note(|findings| findings.failed = true);
-            self.state = State::Closed;
-            return Ok(());
-        };
+        let (config, certificate) = (Arc::clone(&self.config), certificate.clone());
+        let mut inner = Box::new(match version {
+            DtlsVersion::Dtls12 => dimpl::Dtls::new_12(config, certificate, self.now),
+            DtlsVersion::Dtls13 => dimpl::Dtls::new_13(config, certificate, self.now),
+        });
         inner.set_active(false);
         let result = inner
             .handle_timeout(self.now)
-            .and_then(|()| inner.handle_packet(&hello));
+            .and_then(|()| inner.handle_packet(&hello.to_datagram()));
         self.state = State::Running(inner);
         note_failure(result)
     }
@@ -364,7 +373,7 @@ impl DtlsInstance for Instance {
     }
 
     fn is_closing(&self) -> bool {
-        self.running().is_some_and(DtlsInstance::is_closing)
+        self.running().is_some_and(dimpl::Dtls::is_closing)
     }
 
     fn is_closed(&self) -> bool {

@@ -48,3 +48,23 @@ pub(crate) const DRIVE_TURNS_MAX: usize = 64;
 
 /// Least time between two announcements that a client has moved to another address.
 pub(crate) const PATH_ANNOUNCE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// First wait before a DTLS flight is sent again; doubles each time. RFC 6347 §4.2.4.1 and
+/// RFC 9147 §5.8.2 begin at one second and allow less where the application needs it: a person
+/// waits for this one, and ICE has just shown that the path works.
+pub(crate) const DTLS_RETRANSMIT_AFTER: Duration = Duration::from_millis(250);
+
+/// Times that a DTLS flight is sent again: the doubled waits fill [`CONNECT_TIME_MAX`].
+pub(crate) const DTLS_RETRANSMISSIONS: usize = 6;
+
+/// Handshake datagrams that one call works on. The costliest takes 80 us (key exchange and
+/// signature), so that media waits no more than twice that for people who join.
+pub(crate) const HANDSHAKE_STEPS_PER_CALL: usize = 2;
+
+/// Handshake datagrams that wait for a later call: those of some hundred clients that join within
+/// milliseconds, 1.5 MB at most. More are dropped and counted; the clients send them again.
+pub(crate) const HANDSHAKES_WAITING_MAX: usize = 1_024;
+
+/// Transports whose timers one call looks after, at 1.5 us each: clients that joined together are
+/// due together. The others stay due.
+pub(crate) const TIMERS_PER_CALL: usize = 64;

@@ -39,6 +39,7 @@ impl Kept {
 
 impl Server for Kept {
     fn receive(&mut self, now: Instant, path: Path, datagram: &mut [u8], sink: &mut Outgoing) {
+        self.transports.begin();
         match datagram[0] {
             0..=3 => self.transports.stun_received(now, path, datagram, sink),
             20..=63 => self.transports.dtls_received(now, &path, datagram, sink),
@@ -52,6 +53,7 @@ impl Server for Kept {
     }
 
     fn timeout(&mut self, now: Instant, sink: &mut Outgoing) {
+        self.transports.begin();
         self.transports.handle_timeout(now, sink);
         self.keep_notices();
     }

@@ -385,7 +385,10 @@ impl<S: Server> World<S> {
         let mut outgoing = Outgoing::default();
         let result = work(&mut self.server, self.now, &mut outgoing);
         while let Some(event) = self.server.take_event() {
-            self.events.push(event);
+            // The forwarder's, every few seconds; nothing here looks at them.
+            if !matches!(event, Event::Statistics { .. }) {
+                self.events.push(event);
+            }
         }
         for (path, bytes) in outgoing.sent {
             self.post(path.local, path.remote, bytes);

@@ -95,7 +95,7 @@ fn a_closed_peer_is_not_made_again() {
     world.events.clear();
     world.command(frame(ensure_peer(&peer)));
     assert_eq!(closings(&world), [CloseReason::ClosedByPeer], "told again");
-    assert_eq!(world.server.poll_timeout(), None);
+    assert_eq!(world.server.transports.poll_timeout(), None);
     world.command(frame(Command::RemovePeer { peer: peer.peer }));
     assert_eq!(closings(&world).len(), 1, "it was closed already");
 }

@@ -286,7 +286,7 @@ fn consent_expires() {
     world.run(Duration::from_secs(35));
     assert_eq!(closings(&world), [CloseReason::IceTimeout]);
     assert_eq!(
-        world.server.poll_timeout(),
+        world.server.transports.poll_timeout(),
         None,
         "nothing is left to wait for"
     );
