@@ -108,12 +108,19 @@ impl Connection {
         };
         let kind = sender.codec.kind();
         let formats = formats_for(sender, self.quirks.strip_red);
-        let reusable = |section: &Section| {
+        let codec = sender.codec;
+        let is_free = |section: &Section| {
             !self.quirks.no_section_reuse
                 && section.sender.is_none()
                 && section.media().is_some_and(|media| media.kind == kind)
         };
-        if let Some(index) = self.sections.iter().position(reusable) {
+        // One that had the codec before is better: not every client changes codecs.
+        let same_codec = self
+            .sections
+            .iter()
+            .position(|section| is_free(section) && section.offered.find(codec).is_some());
+        let any = || self.sections.iter().position(is_free);
+        if let Some(index) = same_codec.or_else(any) {
             if let Some(section) = self.sections.get_mut(index) {
                 section.sender = Some(track);
             }

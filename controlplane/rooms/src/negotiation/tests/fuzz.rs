@@ -97,10 +97,16 @@ fn look_at_everything(connection: &mut Connection) {
     for (_, track) in connection.mid_to_track() {
         assert!(connection.sender(track).is_some());
     }
-    connection.peer(PeerId(1));
-    connection.missing_sections();
-    connection.request_sections();
-    connection.unsupported_senders();
+    assert_eq!(
+        connection.peer(PeerId(1)).is_some(),
+        connection.remote.is_some()
+    );
+    let (audio, video) = connection.missing_sections();
+    assert!(audio + video <= 3);
+    if let Some((audio, video)) = connection.request_sections() {
+        assert!(audio + video <= 3);
+        assert_eq!(connection.request_sections(), None);
+    }
 }
 
 #[test]

@@ -77,8 +77,8 @@ impl<'a> Section<'a> {
 
 fn bundle<'a>(sdp: &Sdp<'a>) -> Vec<&'a str> {
     let groups = sdp.session.iter();
-    let group = groups.filter_map(|line| line.strip_prefix("a=group:BUNDLE"));
-    let group = group.last().expect("a BUNDLE group");
+    let mut group = groups.filter_map(|line| line.strip_prefix("a=group:BUNDLE"));
+    let group = group.next_back().expect("a BUNDLE group");
     group.split_whitespace().collect()
 }
 
