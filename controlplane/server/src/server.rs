@@ -164,7 +164,7 @@ pub struct Running {
     pub admin_socket: PathBuf,
     /// Which incarnation of the control plane this is.
     pub generation: Generation,
-    admin: Admin,
+    pub(crate) admin: Admin,
     pub(crate) rooms: RoomsHandle,
     pub(crate) store: Store,
     stop: channel::Sender<bool>,

@@ -1,10 +1,15 @@
 //! A whole server on the loopback: real TLS, real sockets, a scripted data plane.
 
+mod admin;
 mod client;
 mod dataplane;
+mod links;
 mod scripted;
 mod signalling;
 mod transport;
+mod twirp;
+mod webhooks;
+mod whip;
 
 use crate::keys::ApiKeys;
 use crate::testing::{Scratch, scratch};
@@ -32,8 +37,14 @@ impl Bench {
 
     /// In a directory that an earlier server may have left.
     async fn on(scratch: Scratch) -> Self {
-        let dataplane = ScriptedDataplane::listen(&config(scratch.path()).dataplane_socket);
-        let running = start(config(scratch.path())).await.expect("starts");
+        Self::configured(scratch, |_| {}).await
+    }
+
+    async fn configured(scratch: Scratch, edit: impl FnOnce(&mut Config)) -> Self {
+        let mut config_here = config(scratch.path());
+        edit(&mut config_here);
+        let dataplane = ScriptedDataplane::listen(&config_here.dataplane_socket);
+        let running = start(config_here).await.expect("starts");
         let keys = ApiKeys::read(&config(scratch.path()).api_keys_file()).expect("made at start");
         let mut bench = Self {
             running,
@@ -66,14 +77,19 @@ impl Bench {
 
     /// A token for `identity` to join room `r`.
     fn token(&self, identity: &str) -> String {
+        let grant = VideoGrant {
+            room_join: true,
+            room: "r".to_owned(),
+            ..VideoGrant::default()
+        };
+        self.token_with(identity, grant)
+    }
+
+    fn token_with(&self, identity: &str, grant: VideoGrant) -> String {
         let claims = Claims {
             iss: self.tokens.first_key(),
             sub: identity.to_owned(),
-            video: Some(VideoGrant {
-                room_join: true,
-                room: "r".to_owned(),
-                ..VideoGrant::default()
-            }),
+            video: Some(grant),
             ..Claims::default()
         };
         let token = self.tokens.sign(&claims, Duration::from_secs(60));

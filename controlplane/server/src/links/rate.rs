@@ -60,3 +60,6 @@ fn network(source: IpAddr) -> IpAddr {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() & !u128::from(u64::MAX)).into()),
     }
 }
+
+#[cfg(test)]
+mod tests;
