@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use bedside_core::{Core, CoreConfig, Datagram, PacketSink, Path};
 use bedside_protocol::{CommandFrame, WorkerId};
-use bedside_ring::{Config, Outgoing, Ring, RingError, Waker};
+use bedside_ring::{Config, Outgoing, Ring, RingError, SocketBuffers, Waker};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::WorkerError;
-use crate::limits::{COMMANDS_PER_WAKEUP_MAX, TIMER_GRAIN};
+use crate::limits::{COMMANDS_PER_WAKEUP_MAX, SOCKET_BUFFER_BYTES, TIMER_GRAIN};
 use crate::spool::Spool;
 
 /// What the main thread tells a worker.
@@ -138,6 +138,7 @@ impl Worker {
             })?;
         }
         let ring = Ring::new(&ring).map_err(|source| WorkerError::Ring { worker, source })?;
+        warn_of_small_buffers(worker, &ring);
         let addresses = ring.local_addresses().to_vec();
         let running = Running {
             addresses: addresses.clone(),
@@ -268,6 +269,29 @@ fn time_until(due: Instant, now: Instant) -> Duration {
     match due.saturating_duration_since(now) {
         Duration::ZERO => Duration::ZERO,
         time => time.max(TIMER_GRAIN),
+    }
+}
+
+/// A process without CAP_NET_ADMIN gets no more than the host's limits allow.
+fn warn_of_small_buffers(worker: WorkerId, ring: &Ring) {
+    let granted = |pick: fn(SocketBuffers) -> usize| ring.socket_buffers().map(pick).min();
+    // The kernel reports twice what it was asked for (socket(7)).
+    let wanted = Some(2 * SOCKET_BUFFER_BYTES);
+    for (limit, granted) in [
+        (
+            "net.core.rmem_max",
+            granted(|buffers| buffers.receive_bytes),
+        ),
+        ("net.core.wmem_max", granted(|buffers| buffers.send_bytes)),
+    ] {
+        if granted < wanted {
+            tracing::warn!(
+                worker = worker.0,
+                granted,
+                wanted,
+                "small socket buffers lose bursts; type: sysctl -w {limit}={SOCKET_BUFFER_BYTES}"
+            );
+        }
     }
 }
 

@@ -5,5 +5,7 @@
     reason = "a test ends where something is not as expected"
 )]
 
+mod client;
 mod control;
 mod dataplane;
+mod media;
