@@ -59,6 +59,11 @@ impl Replay {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// When the oldest packet is to be forgotten.
     pub(crate) fn deadline(&self) -> Option<Time> {
         Some(self.packets.front()?.at.after_us(limits::REPLAY_US))

@@ -44,7 +44,7 @@ impl Dynacast {
         if wanted < self.asked {
             let down_at = *self
                 .down_at
-                .get_or_insert(now.after_us(limits::DYNACAST_DOWN_US));
+                .get_or_insert_with(|| now.after_us(limits::DYNACAST_DOWN_US));
             if now < down_at {
                 return None;
             }

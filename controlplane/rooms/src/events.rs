@@ -201,7 +201,7 @@ impl Room {
 
     /// A data plane is connected that holds this room from before: which transports are still up
     /// is not known until it says so.
-    pub(crate) fn adopt(&mut self, ctx: &mut Context<'_>) {
+    pub(crate) fn adopt(&mut self, ctx: &Context<'_>) {
         for participant in self.members.values_mut() {
             for link in &mut participant.links {
                 if std::mem::take(&mut link.connected) {

@@ -111,12 +111,7 @@ impl Room {
 
     /// The signalling connection is gone: media goes on, and the participant has a while to
     /// come back.
-    pub(crate) fn session_lost(
-        &mut self,
-        ctx: &mut Context<'_>,
-        member: Member,
-        session: SessionId,
-    ) {
+    pub(crate) fn session_lost(&mut self, ctx: &Context<'_>, member: Member, session: SessionId) {
         let Some(participant) = self.members.get_mut(&member) else {
             return;
         };

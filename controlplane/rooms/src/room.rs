@@ -243,7 +243,7 @@ impl Room {
     pub(crate) fn counts_changed(&mut self, ctx: &Context<'_>) {
         self.volatile
             .room_update_at
-            .get_or_insert(ctx.later(limits::ROOM_UPDATE_US));
+            .get_or_insert_with(|| ctx.later(limits::ROOM_UPDATE_US));
     }
 
     fn note_idle(&mut self, now: Time) {

@@ -228,11 +228,8 @@ impl Rooms {
     }
 
     fn join(&mut self, now: Time, join: Join) {
-        let permission = match self.check(&join.claims, &join.parameters) {
-            Ok(permission) => permission,
-            Err(_) => {
-                return self.turn_away(&join, DisconnectReason::JoinFailure, Action::Disconnect);
-            }
+        let Ok(permission) = self.check(&join.claims, &join.parameters) else {
+            return self.turn_away(&join, DisconnectReason::JoinFailure, Action::Disconnect);
         };
         if let Some(sid) = join.parameters.resume.clone() {
             return self.resume(now, &sid, join);

@@ -1,11 +1,17 @@
 //! Whole rooms by their messages: scripted clients on one side, a data plane that holds what it
 //! is told on the other, and a clock in the test's hand.
 
+mod data;
+mod dataplane;
 mod joining;
 mod plane;
+mod properties;
 mod publishing;
+mod resume;
+mod room_service;
 mod sdp;
 mod subscribing;
+mod whip;
 
 use crate::{
     Claims, CloseHow, Config, DataplaneInput, Input, Join, JoinParameters, Output, Rooms,
@@ -32,6 +38,8 @@ struct World {
     clients: Vec<Client>,
     last_session: u64,
     last_sequence: u64,
+    /// Of the control plane; each has its own seed.
+    restarts: u8,
     webhooks: Vec<proto::WebhookEvent>,
     /// Refreshed tokens' claims.
     refreshed: Vec<(SessionId, Claims)>,
@@ -77,6 +85,7 @@ impl World {
             clients: Vec::new(),
             last_session: 0,
             last_sequence: 0,
+            restarts: 0,
             webhooks: Vec::new(),
             refreshed: Vec::new(),
             stored: BTreeMap::new(),

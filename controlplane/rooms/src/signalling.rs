@@ -59,12 +59,11 @@ impl Room {
                 ctx.send(session, Message::PongResp(pong));
             }
             Ask::UpdateMetadata(update) => self.update_own_metadata(ctx, member, update),
-            Ask::UpdateAudioTrack(update) => {
-                if update.features.len() <= limits::TRACK_DETAILS_MAX {
-                    self.update_track(ctx, member, &update.track_sid, |info| {
-                        info.audio_features = update.features;
-                    });
-                }
+            Ask::UpdateAudioTrack(mut update) => {
+                update.features.truncate(limits::TRACK_DETAILS_MAX);
+                self.update_track(ctx, member, &update.track_sid, |info| {
+                    info.audio_features = update.features;
+                });
             }
             Ask::UpdateVideoTrack(update) => {
                 self.update_track(ctx, member, &update.track_sid, |info| {

@@ -83,7 +83,9 @@ impl Connection {
         for section in &self.sections {
             let line = &section.described;
             match &line.content {
-                Content::Rejected(mid) => writer.rejected(line, *mid),
+                Content::Rejected(rejected) => {
+                    writer.rejected(line.name.as_str(), &line.protocol, rejected);
+                }
                 Content::Data(mid) => writer.data(&line.protocol, *mid),
                 Content::Media(media) => {
                     if let Some(section) = self.media_section(section, media, &parameters) {

@@ -4,8 +4,10 @@ use super::attributes::{Attributes, is_token};
 use bedside_protocol::{Codec, MediaKind, PayloadTypes};
 use serde::{Deserialize, Serialize};
 
-/// A codec that a section lists and that we forward, with its retransmission format.
+/// A codec that a section lists and that we forward, with its retransmission format. A call has
+/// hundreds of them, so it is stored as a tuple.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(from = "StoredFormat", into = "StoredFormat")]
 pub(super) struct Format {
     pub(super) codec: Codec,
     pub(super) payload_types: PayloadTypes,
@@ -15,8 +17,10 @@ pub(super) struct Format {
     pub(super) feedback: Feedback,
 }
 
-/// RTCP feedback that was offered for a codec (RFC 4585, RFC 5104).
+/// RTCP feedback that was offered for a codec (RFC 4585, RFC 5104). Stored as bits, the first
+/// field lowest.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "u8", into = "u8")]
 pub(super) struct Feedback {
     pub(super) nack: bool,
     pub(super) pli: bool,
@@ -36,7 +40,49 @@ pub(super) struct Red {
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Formats {
     pub(super) list: Vec<Format>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) red: Option<Red>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredFormat(Codec, u8, Option<u8>, Feedback, String);
+
+impl From<StoredFormat> for Format {
+    fn from(StoredFormat(codec, media, rtx, feedback, parameters): StoredFormat) -> Self {
+        Self {
+            codec,
+            payload_types: PayloadTypes { media, rtx },
+            parameters,
+            feedback,
+        }
+    }
+}
+
+impl From<Format> for StoredFormat {
+    fn from(format: Format) -> Self {
+        let PayloadTypes { media, rtx } = format.payload_types;
+        Self(format.codec, media, rtx, format.feedback, format.parameters)
+    }
+}
+
+impl From<u8> for Feedback {
+    fn from(bits: u8) -> Self {
+        Self {
+            nack: bits & 1 != 0,
+            pli: bits & 2 != 0,
+            fir: bits & 4 != 0,
+            transport_cc: bits & 8 != 0,
+        }
+    }
+}
+
+impl From<Feedback> for u8 {
+    fn from(feedback: Feedback) -> Self {
+        Self::from(feedback.nack)
+            | Self::from(feedback.pli) << 1
+            | Self::from(feedback.fir) << 2
+            | Self::from(feedback.transport_cc) << 3
+    }
 }
 
 impl Formats {

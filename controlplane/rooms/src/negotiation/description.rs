@@ -38,11 +38,17 @@ pub(super) struct Described {
     pub(super) name: MediaName,
     /// `UDP/TLS/RTP/SAVPF`; anything in a rejected section.
     pub(super) protocol: String,
-    /// The first format of the `m=` line, to repeat in a rejected section.
-    pub(super) format: String,
-    /// Its `a=rtpmap`, empty if it has none: some parsers want one in a rejected section too.
-    pub(super) encoding: String,
     pub(super) content: Content,
+}
+
+/// A section that is used for nothing.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(super) struct Rejected {
+    pub(super) mid: Option<Mid>,
+    /// The first format of its `m=` line, to repeat.
+    pub(super) format: String,
+    /// That format's `a=rtpmap`, empty if it has none: some parsers want one here too.
+    pub(super) encoding: String,
 }
 
 /// What an `m=` line begins with.
@@ -62,7 +68,7 @@ pub(super) enum MediaName {
 #[serde(rename_all = "lowercase")]
 pub(super) enum Content {
     /// Nothing: its writer rejected it, or it cannot be accepted.
-    Rejected(Option<Mid>),
+    Rejected(Rejected),
     /// Data channels (RFC 8841).
     Data(Mid),
     /// Audio or video.
@@ -78,20 +84,25 @@ pub(super) struct Media {
     pub(super) formats: Formats,
     pub(super) extensions: Vec<Mapping>,
     /// One-byte and two-byte header extensions may be mixed, said in this section.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) extmap_allow_mixed: bool,
     /// Reduced-size RTCP (RFC 5506).
     pub(super) reduced_size: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) stream_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) track_id: Option<String>,
+    /// What it sends, lowest first; at least one.
     pub(super) encodings: Vec<Encoding>,
     /// Simulcast by RID, in the client's order; empty without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) rids: Vec<Mid>,
 }
 
 impl Content {
     pub(super) fn mid(&self) -> Option<Mid> {
         match self {
-            Self::Rejected(mid) => *mid,
+            Self::Rejected(rejected) => rejected.mid,
             Self::Data(mid) => Some(*mid),
             Self::Media(media) => Some(media.mid),
         }
@@ -180,17 +191,16 @@ impl Description {
                 return Err(SdpError::Malformed("a=mid is not unique"));
             }
             let bundled = mid.is_some_and(|mid| bundle.contains(mid));
-            let mut content = content(line, session, mid, bundled)?;
-            if matches!(content, Content::Data(_)) && std::mem::replace(&mut has_data, true) {
-                content = Content::Rejected(content.mid());
+            let mut described = describe(line, session, mid, bundled)?;
+            let second = matches!(described.content, Content::Data(_))
+                && std::mem::replace(&mut has_data, true);
+            if second {
+                described.content = Content::Rejected(rejected(line, described.content.mid())?);
             }
-            if content.is_accepted() {
+            if described.content.is_accepted() {
                 tagged = tagged.or(Some(attributes));
             }
-            sections.push(Described {
-                content,
-                ..described(line)?
-            });
+            sections.push(described);
         }
         let extensions = check_bundle(&sections)?;
         Ok(Self {
@@ -270,11 +280,41 @@ fn in_use(line: &MediaDescription) -> bool {
     line.media_name.port.value != 0 || Attributes(&line.attributes).has("bundle-only")
 }
 
-fn described(line: &MediaDescription) -> Result<Described, SdpError> {
+fn describe(
+    line: &MediaDescription,
+    session: Attributes<'_>,
+    mid: Option<&str>,
+    bundled: bool,
+) -> Result<Described, SdpError> {
     let name = MediaName::parse(&line.media_name.media).ok_or(SdpError::Malformed("m="))?;
     let protocol = line.media_name.protos.join("/");
+    if !is_token(&protocol, TOKEN_BYTES_MAX) {
+        return Err(SdpError::Malformed("m="));
+    }
+    let mid = mid
+        .map(|mid| Mid::new(mid).map_err(|_| SdpError::Malformed("a=mid")))
+        .transpose()?;
+    let usable = mid.filter(|_| bundled && in_use(line));
+    let content = match (usable, name.kind()) {
+        (Some(mid), Some(kind)) => media(line, session, mid, kind)?,
+        (Some(mid), None) if name == MediaName::Application && is_data(line) => {
+            Some(Content::Data(mid))
+        }
+        _ => None,
+    };
+    Ok(Described {
+        name,
+        protocol,
+        content: match content {
+            Some(content) => content,
+            None => Content::Rejected(rejected(line, mid)?),
+        },
+    })
+}
+
+fn rejected(line: &MediaDescription, mid: Option<Mid>) -> Result<Rejected, SdpError> {
     let format = line.media_name.formats.first().cloned().unwrap_or_default();
-    if !is_token(&protocol, TOKEN_BYTES_MAX) || !is_token(&format, TOKEN_BYTES_MAX) {
+    if !is_token(&format, TOKEN_BYTES_MAX) {
         return Err(SdpError::Malformed("m="));
     }
     let prefix = format!("{format} ");
@@ -282,36 +322,11 @@ fn described(line: &MediaDescription) -> Result<Described, SdpError> {
         .all("rtpmap")
         .find_map(|value| value.strip_prefix(&prefix))
         .filter(|encoding| is_token(encoding, TOKEN_BYTES_MAX));
-    Ok(Described {
-        name,
-        protocol,
+    Ok(Rejected {
+        mid,
         encoding: encoding.unwrap_or_default().to_owned(),
         format,
-        content: Content::Rejected(None),
     })
-}
-
-fn content(
-    line: &MediaDescription,
-    session: Attributes<'_>,
-    mid: Option<&str>,
-    bundled: bool,
-) -> Result<Content, SdpError> {
-    let mid = mid
-        .map(|mid| Mid::new(mid).map_err(|_| SdpError::Malformed("a=mid")))
-        .transpose()?;
-    let rejected = Content::Rejected(mid);
-    let (Some(mid), true, true) = (mid, bundled, in_use(line)) else {
-        return Ok(rejected);
-    };
-    match MediaName::parse(&line.media_name.media) {
-        Some(MediaName::Application) if is_data(line) => Ok(Content::Data(mid)),
-        Some(name) => match name.kind() {
-            Some(kind) => media(line, session, mid, kind),
-            None => Ok(rejected),
-        },
-        None => Ok(rejected),
-    }
 }
 
 /// Data channels over the one SCTP port that WebRTC uses (RFC 8841 §5, RFC 8831).
@@ -332,16 +347,17 @@ fn is_data(line: &MediaDescription) -> bool {
     dtls && transport && channels && Attributes(&line.attributes).first("sctp-port") == Some("5000")
 }
 
+/// `None` if there is no codec that we forward.
 fn media(
     line: &MediaDescription,
     session: Attributes<'_>,
     mid: Mid,
     kind: MediaKind,
-) -> Result<Content, SdpError> {
+) -> Result<Option<Content>, SdpError> {
     let attributes = Attributes(&line.attributes);
     let formats = Formats::parse(kind, &line.media_name.formats, attributes);
     if formats.list.is_empty() {
-        return Ok(Content::Rejected(Some(mid)));
+        return Ok(None);
     }
     if !attributes.has("rtcp-mux") && !attributes.has("rtcp-mux-only") {
         return Err(SdpError::NoRtcpMux);
@@ -360,7 +376,7 @@ fn media(
         MediaKind::Video | MediaKind::Audio => Vec::new(),
     };
     let (stream_id, track_id) = msid(attributes)?;
-    Ok(Content::Media(Box::new(Media {
+    Ok(Some(Content::Media(Box::new(Media {
         mid,
         kind,
         direction,
@@ -372,7 +388,7 @@ fn media(
         track_id,
         encodings: simulcast::encodings(attributes, &rids),
         rids,
-    })))
+    }))))
 }
 
 /// Stream and track id (RFC 8830); older clients write them beside an SSRC. Of several streams

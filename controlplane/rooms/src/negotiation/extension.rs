@@ -71,13 +71,33 @@ impl Extension {
     }
 }
 
-/// One `a=extmap` line of the client.
+/// One `a=extmap` line of the client; stored as a tuple.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(
+    from = "(Extension, u8, Option<Direction>)",
+    into = "(Extension, u8, Option<Direction>)"
+)]
 pub(super) struct Mapping {
     pub(super) extension: Extension,
     pub(super) id: u8,
     /// The direction as the client sees it, where it limits one.
     pub(super) direction: Option<Direction>,
+}
+
+impl From<(Extension, u8, Option<Direction>)> for Mapping {
+    fn from((extension, id, direction): (Extension, u8, Option<Direction>)) -> Self {
+        Self {
+            extension,
+            id,
+            direction,
+        }
+    }
+}
+
+impl From<Mapping> for (Extension, u8, Option<Direction>) {
+    fn from(mapping: Mapping) -> Self {
+        (mapping.extension, mapping.id, mapping.direction)
+    }
 }
 
 /// Reads the `a=extmap` lines that we know, each extension once. Id 15 is reserved (RFC 8285

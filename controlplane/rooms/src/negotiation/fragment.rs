@@ -134,9 +134,13 @@ impl Connection {
         let first = accepted().next().map(|section| &section.described);
         if let Some((described, mid)) = first.and_then(|line| Some((line, line.content.mid()?))) {
             let name = described.name.as_str();
-            let format = match described.content {
-                Content::Data(_) => "webrtc-datachannel",
-                Content::Media(_) | Content::Rejected(_) => &described.format,
+            let format = match &described.content {
+                Content::Data(_) => "webrtc-datachannel".to_owned(),
+                Content::Rejected(rejected) => rejected.format.clone(),
+                Content::Media(media) => media.formats.list.first().map_or_else(
+                    || "0".to_owned(),
+                    |format| format.payload_types.media.to_string(),
+                ),
             };
             lines.push(format!("m={name} 9 {} {format}", described.protocol));
             lines.push(format!("a=mid:{}", mid.as_str()));

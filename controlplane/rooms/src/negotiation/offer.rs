@@ -6,7 +6,7 @@
 
 use super::codec::{Feedback, Format, Formats, Red, default_parameters, rtpmap};
 use super::connection::{Connection, IceChange, Role};
-use super::description::{Content, Described, Description, Media, MediaName};
+use super::description::{Content, Described, Description, Media, MediaName, Rejected};
 use super::direction::Direction;
 use super::error::SdpError;
 use super::extension::{Extension, Mapping};
@@ -31,8 +31,6 @@ impl Connection {
             self.sections.push(Section::new(Described {
                 name: MediaName::Application,
                 protocol: DATA_PROTOCOL.to_owned(),
-                format: DATA_FORMAT.to_owned(),
-                encoding: String::new(),
                 content: Content::Data(mid_of(0)),
             }));
         }
@@ -80,13 +78,21 @@ impl Connection {
         self.extensions = description.extensions;
         self.answer_outstanding = false;
         for (section, described) in self.sections.iter_mut().zip(description.sections) {
-            let mid = section.mid();
+            let (mid, format) = (section.mid(), section.offered.list.first());
+            let rejected = Rejected {
+                mid,
+                format: format.map_or_else(
+                    || DATA_FORMAT.to_owned(),
+                    |format| format.payload_types.media.to_string(),
+                ),
+                encoding: format.map_or_else(String::new, |format| rtpmap(format.codec).to_owned()),
+            };
             let receives = described
                 .content
                 .media()
                 .is_some_and(|media| media.direction.receives());
             section.described.content = match described.content {
-                Content::Rejected(_) => Content::Rejected(mid),
+                Content::Rejected(_) => Content::Rejected(rejected),
                 content => content,
             };
             section.negotiated = section.sender.filter(|_| receives);
@@ -149,7 +155,9 @@ impl Connection {
         for section in &self.sections {
             let line = &section.described;
             match &line.content {
-                Content::Rejected(mid) => writer.rejected(line, *mid),
+                Content::Rejected(rejected) => {
+                    writer.rejected(line.name.as_str(), &line.protocol, rejected);
+                }
                 Content::Data(mid) => writer.data(&line.protocol, *mid),
                 Content::Media(media) => writer.media(&self.offered_section(section, media)),
             }
@@ -237,12 +245,9 @@ fn check_answered(ours: &Section, theirs: &Described) -> Result<(), SdpError> {
 
 /// A section that the client has not seen yet.
 fn unanswered(index: usize, kind: MediaKind, formats: Formats) -> Described {
-    let first = formats.list.first();
     Described {
         name: MediaName::of(kind),
         protocol: MEDIA_PROTOCOL.to_owned(),
-        format: first.map_or_else(String::new, |format| format.payload_types.media.to_string()),
-        encoding: first.map_or_else(String::new, |format| rtpmap(format.codec).to_owned()),
         content: Content::Media(Box::new(Media {
             mid: mid_of(index),
             kind,

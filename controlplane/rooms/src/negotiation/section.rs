@@ -106,14 +106,19 @@ pub(super) struct Section {
     /// What the client said last; in a section that we offered and that is unanswered, what we
     /// offered.
     pub(super) described: Described,
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) publication: Publication,
     /// The client has sent on it.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) has_sent: bool,
     /// The sender that is bound to it.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) sender: Option<TrackId>,
     /// The sender that the client has agreed to.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) negotiated: Option<TrackId>,
     /// What we offered last (we offer only).
+    #[serde(default, skip_serializing_if = "is_default")]
     pub(super) offered: Formats,
 }
 
@@ -187,4 +192,8 @@ impl Agreed<'_> {
                 .first()
                 .is_some_and(|format| format.feedback.nack)
     }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }

@@ -3,7 +3,7 @@
 use super::Host;
 use super::attributes::is_token;
 use super::codec::{Format, Red, rtpmap};
-use super::description::Described;
+use super::description::Rejected;
 use super::direction::Direction;
 use super::extension::Extension;
 use super::limits::MSID_BYTES_MAX;
@@ -101,15 +101,12 @@ impl<'a> Writer<'a> {
     }
 
     /// A section that is not accepted.
-    pub(super) fn rejected(&mut self, section: &Described, mid: Option<Mid>) {
-        let Described {
-            name,
-            protocol,
+    pub(super) fn rejected(&mut self, name: &str, protocol: &str, rejected: &Rejected) {
+        let Rejected {
+            mid,
             format,
             encoding,
-            ..
-        } = section;
-        let name = name.as_str();
+        } = rejected;
         self.line(format_args!("m={name} 0 {protocol} {format}"));
         self.line(format_args!("c=IN IP4 0.0.0.0"));
         if let Some(mid) = mid {

@@ -25,8 +25,8 @@ fn two_people_hear_and_see_each_other() {
         let mic = world.publish(doctor, Kind::Audio, "doctor-mic");
         let patient = world.join("patient", second);
         let camera = world.publish(patient, Kind::Video, "patient-camera");
-        assert_eq!(world.hears(doctor), [camera.clone()]);
-        assert_eq!(world.hears(patient), [mic.clone()]);
+        assert_eq!(world.hears(doctor), std::slice::from_ref(&camera));
+        assert_eq!(world.hears(patient), std::slice::from_ref(&mic));
         let held = world.held();
         assert_eq!((held.tracks.len(), held.subscriptions.len()), (2, 2));
         let video = held
@@ -331,7 +331,8 @@ fn a_backup_codec_is_noted_and_the_track_stays_the_same() {
 
 #[test]
 fn bad_descriptions_are_refused_with_a_reason_and_counted() {
-    let cases: [(&str, fn(String) -> String); 5] = [
+    type Spoil = fn(String) -> String;
+    let cases: [(&str, Spoil); 5] = [
         ("sdp_sdes", |sdp| {
             sdp.replace(
                 "a=rtcp-mux\r\n",
