@@ -10,7 +10,9 @@ use bedside_protocol::limits::{
     ENCODINGS_PER_TRACK_MAX, STATISTICS_INTERVAL_MS, SUBSCRIPTIONS_PER_PEER_MAX,
     TRACKS_PER_PEER_MAX,
 };
-use bedside_protocol::{self as protocol, Command, Event, Layer, PeerId, RoomId, TrackId};
+use bedside_protocol::{
+    self as protocol, Command, Event, Layer, MediaKind, PeerId, RoomId, TrackId,
+};
 use rand_core::RngCore;
 use std::time::{Duration, Instant};
 
@@ -323,8 +325,7 @@ impl Forwarder {
             None => self.insert_subscription(subscriber, track, wanted)?,
         };
         if let Some(subscription) = self.subscriptions.get_mut(handle) {
-            subscription.generation = self.newest_generation;
-            subscription.wanted = wanted.clone();
+            subscription.update(wanted, self.newest_generation);
             self.aim_subscription(now, handle);
         }
         Ok(())
@@ -411,7 +412,9 @@ impl Forwarder {
         let handle = self
             .track_in(room, track)
             .ok_or("the track is not in the room")?;
-        if let Some(track) = self.tracks.get_mut(handle) {
+        if let Some(track) = self.tracks.get_mut(handle)
+            && track.kind() == MediaKind::Video
+        {
             for layer in track.layers.iter_mut().flatten() {
                 if layer.activity.active {
                     layer.key_frames.request();

@@ -217,6 +217,7 @@ impl PublishedLayer {
         self.nack = NackGenerator::default();
         self.cache = PacketCache::default();
         self.clock = None;
+        self.activity.frame = None;
         true
     }
 

@@ -208,10 +208,13 @@ impl Forwarder {
         if changed {
             self.layers_changed(now, handle);
             // A layer that begins with a key frame needs not be asked for one.
-            if starts && let Some(track) = self.tracks.get_mut(handle) {
-                if let Some(state) = track.layer_mut(layer) {
-                    state.key_frames.settle();
-                }
+            if starts
+                && let Some(state) = self
+                    .tracks
+                    .get_mut(handle)
+                    .and_then(|track| track.layer_mut(layer))
+            {
+                state.key_frames.settle();
             }
         }
     }

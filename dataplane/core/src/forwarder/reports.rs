@@ -173,7 +173,7 @@ impl Forwarder {
             return;
         };
         let feedback_ssrc = peer.feedback_ssrc;
-        let mut blocks = Vec::with_capacity(SOURCES_PER_PACKET);
+        let mut blocks = std::mem::take(&mut self.scratch.blocks);
         for index in 0..peer.tracks.len() {
             let Some(track) = self
                 .peers
@@ -203,6 +203,8 @@ impl Forwarder {
             write_receiver_report(&mut self.scratch.rtcp, feedback_ssrc, &blocks);
             self.send_compound(handle, sink);
         }
+        blocks.clear();
+        self.scratch.blocks = blocks;
     }
 
     /// What a peer is sent, with the publisher's clock.

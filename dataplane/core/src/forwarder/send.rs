@@ -10,6 +10,7 @@ use super::sequence_map::Offsets;
 use super::subscriber::Subscription;
 use super::{Forwarder, Handle};
 use crate::PacketSink;
+use crate::rtcp::ReportBlock;
 use crate::rtp::{
     ExtensionBlock, FixedHeader, PADDING_FLAG, PassedExtension, SequenceNumber,
     rewrite_red_payload_types, write_header,
@@ -32,6 +33,7 @@ pub(super) struct Scratch {
     pub(super) rtcp: Vec<u8>,
     pub(super) statuses: Vec<Option<u64>>,
     pub(super) missing: Vec<SequenceNumber>,
+    pub(super) blocks: Vec<ReportBlock>,
 }
 
 /// A packet of one destination's run: everything but its payload, which stays in the cache.
@@ -340,9 +342,14 @@ impl Forwarder {
                 original,
             } = packet.form
             else {
-                send_again(&packet, subscription, path, sink);
-                statistics.retransmitted += 1;
-                peer.counters.retransmitted += 1;
+                match send_again(&packet, subscription, path, sink) {
+                    Some(bytes) => {
+                        statistics.retransmitted += 1;
+                        peer.counters.retransmitted += 1;
+                        peer.counters.sent_bytes += u64::try_from(bytes).unwrap_or_default();
+                    }
+                    None => statistics.dropped_no_memory += 1,
+                }
                 continue;
             };
             let Some(cached) = tracks
@@ -424,27 +431,22 @@ impl Forwarder {
 }
 
 /// Sends a sealed packet a second time: the same bytes, so that its nonce covers one plaintext.
+/// Says how many there were; `None` if outgoing memory is used up.
 fn send_again(
     packet: &Outgoing,
     subscription: &mut Subscription,
     path: crate::Path,
     sink: &mut impl PacketSink,
-) {
+) -> Option<usize> {
     let Form::Sealed(out) = packet.form else {
-        return;
+        return None;
     };
-    let Some(sealed) = subscription
-        .sealed
-        .as_mut()
-        .and_then(|sealed| sealed.find(out))
-    else {
-        return;
-    };
+    let sealed = subscription.sealed.as_mut()?.find(out)?;
     let bytes = &sealed.prefixed_payload[PREFIX_BYTES..];
-    if let Some(buffer) = sink.reserve(path, bytes.len()) {
-        buffer[..bytes.len()].copy_from_slice(bytes);
-        sink.commit(bytes.len());
-    }
+    let buffer = sink.reserve(path, bytes.len())?;
+    buffer[..bytes.len()].copy_from_slice(bytes);
+    sink.commit(bytes.len());
+    Some(bytes.len())
 }
 
 /// Makes a cached payload this subscriber's, in place, and says where in the prefixed payload it

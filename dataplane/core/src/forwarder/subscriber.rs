@@ -74,7 +74,7 @@ impl Subscription {
             map: SequenceMap::new(first),
             newest: None,
             rtx_next: first,
-            sealed: (wanted.nack && wanted.rtx_ssrc.is_none()).then(PacketCache::default),
+            sealed: None,
             recent_resends: RecentResends::default(),
             sent_packets: 0,
             sent_bytes: 0,
@@ -83,6 +83,15 @@ impl Subscription {
             reported: None,
             wanted,
         }
+    }
+
+    /// Takes over what may change within a stream.
+    pub(super) fn update(&mut self, wanted: &protocol::Subscription, generation: Generation) {
+        self.generation = generation;
+        if wanted.nack && wanted.rtx_ssrc.is_none() {
+            self.sealed.get_or_insert_default();
+        }
+        self.wanted.clone_from(wanted);
     }
 
     /// The layer that is being forwarded.
@@ -124,7 +133,7 @@ impl Subscription {
             self.current = None;
         }
         if self.current != Some(arrival.layer) {
-            if self.target != Some(arrival.layer) || !arrival.starts {
+            if !arrival.starts || !self.may_start_with(arrival.layer) {
                 return self.map.reserved(arrival.layer, arrival.sequence);
             }
             let offsets = self.offsets_of_new_run(now, arrival, clocks);
@@ -148,6 +157,13 @@ impl Subscription {
             });
         }
         Some(place)
+    }
+
+    /// A key frame of the layer that is waited for, or, while there is nothing to show, of a lower
+    /// one that comes first.
+    fn may_start_with(&self, layer: Layer) -> bool {
+        self.target
+            .is_some_and(|target| layer == target || (self.current.is_none() && layer < target))
     }
 
     /// What makes the counters of a run that begins with `arrival` follow those of the last one.

@@ -4,6 +4,7 @@
 mod control;
 mod feedback;
 mod harness;
+mod hostile;
 mod layers;
 mod media;
 mod repair;

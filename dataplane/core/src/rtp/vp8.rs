@@ -75,13 +75,13 @@ impl Vp8Descriptor {
             let (&extended, after) = rest.split_first()?;
             rest = after;
             if extended & HAS_PICTURE_ID != 0 {
-                match rest {
-                    &[high, low, ref after @ ..] if high & LONG_PICTURE_ID != 0 => {
+                match *rest {
+                    [high, low, ref after @ ..] if high & LONG_PICTURE_ID != 0 => {
                         descriptor.picture_id =
                             Some(PictureId::Long(u16::from_be_bytes([high & 0x7f, low])));
                         rest = after;
                     }
-                    &[short, ref after @ ..] if short & LONG_PICTURE_ID == 0 => {
+                    [short, ref after @ ..] if short & LONG_PICTURE_ID == 0 => {
                         descriptor.picture_id = Some(PictureId::Short(short));
                         rest = after;
                     }

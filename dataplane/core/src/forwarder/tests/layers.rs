@@ -137,7 +137,7 @@ fn the_subscriber_gets_the_highest_layer_from_its_first_key_frame() {
     let mut simulcast = Simulcast::new();
     simulcast.steps(10);
     simulcast.check_continuity();
-    assert_eq!(simulcast.layers(), [Layer::High]);
+    assert_eq!(simulcast.layers(), [Layer::Low, Layer::High]);
     // The first frame of each layer was a key frame: nobody had to ask.
     assert_eq!(simulcast.world.forwarder.statistics().key_frame_requests, 0);
     let announced: Vec<_> = simulcast
@@ -160,7 +160,7 @@ fn the_subscriber_gets_the_highest_layer_from_its_first_key_frame() {
 fn each_layer_in_turn_without_a_gap() {
     let mut simulcast = Simulcast::new();
     simulcast.steps(20);
-    let mut expected = vec![Layer::High];
+    let mut expected = vec![Layer::Low, Layer::High];
     for layer in [
         Layer::Low,
         Layer::Medium,
@@ -244,7 +244,7 @@ fn a_layer_that_stops_is_replaced_and_comes_back() {
     simulcast.world.take_events();
     simulcast.sending[2] = false;
     simulcast.steps(30);
-    assert_eq!(simulcast.layers(), [Layer::High, Layer::Medium]);
+    assert_eq!(simulcast.layers(), [Layer::Low, Layer::High, Layer::Medium]);
     let gone = simulcast
         .world
         .take_events()
