@@ -80,7 +80,12 @@ pub struct Endpoint {
     /// Stamped into every payload, to tell whose it is and from which room.
     stamp: (u16, u16),
     sealer: Sealer,
-    opener: Opener,
+    profile: Profile,
+    receive_key: MasterKey,
+    /// One a source: a room of 50 has more of them than one opener has replay windows, and a
+    /// browser keeps one for each.
+    openers: BTreeMap<u32, Opener>,
+    rtcp_opener: Opener,
     audio: Sending,
     layers: Vec<Sending>,
     receiving: BTreeMap<u32, Receiving>,
@@ -122,7 +127,7 @@ impl Endpoint {
         now: Instant,
         profile: Profile,
         send: &MasterKey,
-        receive: &MasterKey,
+        receive: MasterKey,
     ) -> Self {
         let first = published_ssrc(number);
         let sending = |ssrc, rtx_ssrc, rid| Sending {
@@ -143,7 +148,10 @@ impl Endpoint {
         Self {
             stamp: (room, number),
             sealer: Sealer::new(profile, send).expect("a key of the profile"),
-            opener: Opener::new(profile, receive).expect("a key of the profile"),
+            profile,
+            openers: BTreeMap::new(),
+            rtcp_opener: Opener::new(profile, &receive).expect("a key of the profile"),
+            receive_key: receive,
             audio: sending(first, None, None),
             layers: ["q", "h", "f"]
                 .into_iter()
@@ -392,7 +400,7 @@ impl Endpoint {
     /// A datagram from the server.
     pub fn receive(&mut self, mut datagram: Vec<u8>) {
         if matches!(datagram.get(1), Some(192..=223)) {
-            match self.opener.open_rtcp(&mut datagram) {
+            match self.rtcp_opener.open_rtcp(&mut datagram) {
                 Ok(plain) => self.receive_rtcp(&datagram[..plain]),
                 Err(bedside_srtp::Error::Replayed) => {}
                 Err(error) => self.violation(format!("RTCP that does not open: {error}")),
@@ -404,7 +412,10 @@ impl Endpoint {
             return self.violation("a cut-off RTP header".to_owned());
         };
         let sequence = wire::u16_at(&datagram, 2);
-        match self.opener.open_rtp(&mut datagram, header, ssrc, sequence) {
+        let opener = self.openers.entry(ssrc).or_insert_with(|| {
+            Opener::new(self.profile, &self.receive_key).expect("a key of the profile")
+        });
+        match opener.open_rtp(&mut datagram, header, ssrc, sequence) {
             Ok(opened) => self.receive_rtp(&datagram[..opened.plain_bytes]),
             Err(bedside_srtp::Error::Replayed) => {}
             Err(error) => self.violation(format!("RTP that does not open: {error}")),
@@ -582,7 +593,9 @@ impl Receiving {
         let (Some(before), Some(vp8)) = (last.vp8, now.vp8) else {
             return;
         };
-        let new_frame = last.marker;
+        // A switch may cut the old layer's frame short: the key frame replaces it.
+        let cut_short = last.layer != now.layer && vp8.key;
+        let new_frame = last.marker || cut_short;
         if new_frame != vp8.start {
             wrong(format!(
                 "a frame starts in the middle of another: {last:?} then {now:?}"

@@ -60,6 +60,19 @@ struct Joined {
     subscriptions: BTreeMap<u16, [Subscription; 2]>,
 }
 
+/// Makes the same master key for both ends.
+struct Key {
+    profile: Profile,
+    key: Vec<u8>,
+    salt: Vec<u8>,
+}
+
+impl Key {
+    fn master(&self) -> MasterKey {
+        MasterKey::new(self.profile, &self.key, &self.salt).expect("lengths of the profile")
+    }
+}
+
 /// The ring's part: collects what the forwarder sends.
 #[derive(Default)]
 struct Collected {
@@ -133,12 +146,19 @@ impl Simulation {
         );
         self.command(room, Command::EnsurePeer(Box::new(peer(number))));
         let profile = [Profile::AeadAes256Gcm, Profile::AeadAes128Gcm][usize::from(number % 2)];
-        let (client, server) = (self.master_key(profile), self.master_key(profile));
-        let endpoint = Endpoint::new(number, room, self.now, profile, &client, &server);
+        let (client, server) = (self.key(profile), self.key(profile));
+        let endpoint = Endpoint::new(
+            number,
+            room,
+            self.now,
+            profile,
+            &client.master(),
+            server.master(),
+        );
         let keys = MediaKeys {
             profile,
-            receive: client,
-            send: server,
+            receive: client.master(),
+            send: server.master(),
         };
         self.forwarder
             .peer_connected(self.now, peer_id(number), keys, path(number));
@@ -392,12 +412,15 @@ impl Simulation {
         }
     }
 
-    fn master_key(&mut self, profile: Profile) -> MasterKey {
-        let mut key = vec![0; profile.key_bytes()];
-        let mut salt = vec![0; profile.salt_bytes()];
-        self.random.fill_bytes(&mut key);
-        self.random.fill_bytes(&mut salt);
-        MasterKey::new(profile, &key, &salt).expect("lengths of the profile")
+    fn key(&mut self, profile: Profile) -> Key {
+        let mut key = Key {
+            profile,
+            key: vec![0; profile.key_bytes()],
+            salt: vec![0; profile.salt_bytes()],
+        };
+        self.random.fill_bytes(&mut key.key);
+        self.random.fill_bytes(&mut key.salt);
+        key
     }
 
     /// How much virtual time has passed.

@@ -11,6 +11,7 @@ pub const PREFIX_BYTES: usize = 4;
 /// A frame could not be written or read; the connection is of no further use.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(clippy::error_impl_error, reason = "read as frame::Error")]
 pub enum Error {
     /// The frame is, or claims to be, longer than [`FRAME_BYTES_MAX`].
     #[error("a frame of {bytes} bytes is over the bound of {FRAME_BYTES_MAX}")]
@@ -79,7 +80,10 @@ impl Decoder {
     /// # Errors
     /// [`Error::TooLong`] as soon as the prefix is seen, [`Error::Malformed`]; the stream cannot
     /// be read on after either.
-    #[expect(clippy::should_implement_trait, reason = "each call names the type it wants")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "each call names the type it wants"
+    )]
     pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Error> {
         let waiting = &self.buffer[self.consumed..];
         let Some((prefix, rest)) = waiting.split_first_chunk::<PREFIX_BYTES>() else {

@@ -1,0 +1,232 @@
+//! Whole rooms on virtual time. A failure prints its seed; a seed that failed becomes a scenario.
+#![forbid(unsafe_code)]
+
+use bedside_protocol::{Event, Layer};
+use bedside_tests::{Impairment, Participant, Simulation};
+use std::time::Duration;
+
+const GOOD: Impairment = Impairment {
+    delay: Duration::from_millis(10),
+    jitter: Duration::ZERO,
+    loss: 0.0,
+    duplication: 0.0,
+};
+
+const BAD: Impairment = Impairment {
+    delay: Duration::from_millis(15),
+    jitter: Duration::from_millis(12),
+    loss: 0.02,
+    duplication: 0.01,
+};
+
+/// What holds in every scenario.
+fn check(simulation: &Simulation, seed: u64) {
+    let violations = simulation.violations();
+    assert!(violations.is_empty(), "seed {seed}: {violations:#?}");
+    let silent = simulation.silent();
+    assert!(
+        silent.is_empty(),
+        "seed {seed}: streams that brought nothing: {silent:x?}"
+    );
+    for (room, event) in simulation.events() {
+        assert!(
+            !matches!(event, Event::Refused { .. }),
+            "seed {seed}: {room:?} {event:?}"
+        );
+    }
+}
+
+/// Everybody in a room of `count` receives everybody else.
+fn room(simulation: &mut Simulation, room: u16, first: u16, count: u16, impairment: Impairment) {
+    for number in first..first + count {
+        simulation.join(Participant { number, room }, impairment);
+    }
+    for subscriber in first..first + count {
+        for publisher in (first..first + count).filter(|&publisher| publisher != subscriber) {
+            let layer = Layer::ALL[usize::from((subscriber + publisher) % 3)];
+            simulation.subscribe(subscriber, publisher, layer);
+        }
+    }
+}
+
+fn fifty(seed: u64) -> Simulation {
+    let mut simulation = Simulation::new(seed);
+    room(&mut simulation, 1, 0, 50, BAD);
+    simulation.run(Duration::from_secs(3));
+    simulation
+}
+
+#[test]
+fn fifty_participants_with_loss_and_reorder_twice_with_the_same_result() {
+    let seed = 20_261_124;
+    let first = fifty(seed);
+    check(&first, seed);
+    let figures = first.figures();
+    let packets: u64 = figures.values().map(|figures| figures.packets).sum();
+    let repaired: u64 = figures.values().map(|figures| figures.repaired).sum();
+    let missing: u64 = figures.values().map(|figures| figures.missing).sum();
+    let frames: u64 = figures.values().map(|figures| figures.frames).sum();
+    println!(
+        "seed {seed}: {packets} packets, {repaired} repaired, {missing} missing, {frames} frames"
+    );
+    assert!(repaired > 1_000, "loss was repaired");
+    assert!(
+        missing * 1_000 < packets,
+        "{missing} of {packets} packets were never repaired"
+    );
+    for (number, figures) in &figures {
+        // 10 pictures a second from 49 others, less the time until the first key frame.
+        assert!(
+            figures.frames > 49 * 20,
+            "participant {number} decoded {}",
+            figures.frames
+        );
+        assert!(
+            figures.transport_feedback > 20,
+            "participant {number}: {figures:?}"
+        );
+        assert!(
+            figures.report_blocks > 0,
+            "participant {number}: {figures:?}"
+        );
+    }
+
+    let second = fifty(seed);
+    assert_eq!(
+        first.digest(),
+        second.digest(),
+        "seed {seed}: two runs differ"
+    );
+    assert_eq!(first.figures(), second.figures());
+    assert_ne!(
+        first.digest(),
+        another_digest(seed + 1),
+        "the seed decides something"
+    );
+}
+
+fn another_digest(seed: u64) -> u64 {
+    let mut simulation = Simulation::new(seed);
+    room(&mut simulation, 1, 0, 3, BAD);
+    simulation.run(Duration::from_secs(1));
+    simulation.digest()
+}
+
+#[test]
+fn two_rooms_never_hear_each_other() {
+    let seed = 2;
+    let mut simulation = Simulation::new(seed);
+    room(&mut simulation, 1, 0, 4, GOOD);
+    room(&mut simulation, 2, 10, 3, GOOD);
+    simulation.run(Duration::from_secs(2));
+    check(&simulation, seed);
+}
+
+#[test]
+fn layers_are_switched_without_a_gap_or_a_wrong_picture() {
+    for (seed, impairment) in [(3, GOOD), (4, BAD)] {
+        let mut simulation = Simulation::new(seed);
+        room(&mut simulation, 1, 0, 2, impairment);
+        simulation.run(Duration::from_secs(2));
+        let wanted = [
+            Layer::High,
+            Layer::Low,
+            Layer::Medium,
+            Layer::High,
+            Layer::Medium,
+        ];
+        for layer in wanted {
+            simulation.select(1, 0, layer, false);
+            simulation.run(Duration::from_secs(2));
+            assert_eq!(shown(&simulation, 1, 0), Some(layer), "seed {seed}");
+        }
+        check(&simulation, seed);
+        let figures = simulation.figures()[&1];
+        assert!(figures.switches >= 5, "seed {seed}: {figures:?}");
+        assert!(figures.missing <= 2, "seed {seed}: {figures:?}");
+    }
+}
+
+#[test]
+fn a_pause_leaves_no_trace_in_the_numbering() {
+    let seed = 5;
+    let mut simulation = Simulation::new(seed);
+    room(&mut simulation, 1, 0, 2, BAD);
+    simulation.run(Duration::from_secs(2));
+    for _ in 0..3 {
+        simulation.select(1, 0, Layer::High, true);
+        simulation.run(Duration::from_secs(1));
+        let paused = simulation.figures()[&1].frames;
+        simulation.run(Duration::from_secs(1));
+        assert_eq!(
+            simulation.figures()[&1].frames,
+            paused,
+            "seed {seed}: paused"
+        );
+        assert_eq!(shown(&simulation, 1, 0), None);
+        simulation.select(1, 0, Layer::High, false);
+        simulation.run(Duration::from_secs(2));
+        assert!(
+            simulation.figures()[&1].frames > paused + 10,
+            "seed {seed}: goes on"
+        );
+    }
+    check(&simulation, seed);
+}
+
+#[test]
+fn a_new_control_plane_changes_nothing_that_it_names_and_ends_the_rest() {
+    let seed = 6;
+    let mut simulation = Simulation::new(seed);
+    room(&mut simulation, 1, 0, 4, GOOD);
+    simulation.run(Duration::from_secs(2));
+    let before = simulation.figures();
+    simulation.take_over(&[3]);
+    simulation.run(Duration::from_secs(2));
+    check(&simulation, seed);
+    for (number, figures) in simulation.figures() {
+        let frames = figures.frames - before[&number].frames;
+        assert!(
+            frames >= 2 * 2 * 9,
+            "participant {number} saw {frames} frames after it"
+        );
+        assert_eq!(figures.missing, 0);
+    }
+}
+
+#[test]
+fn when_everybody_has_left_nothing_is_left_to_do() {
+    let seed = 7;
+    let mut simulation = Simulation::new(seed);
+    room(&mut simulation, 1, 0, 5, BAD);
+    simulation.run(Duration::from_secs(2));
+    check(&simulation, seed);
+    for number in 0..5 {
+        simulation.leave(number);
+        simulation.run(Duration::from_millis(300));
+    }
+    simulation.command(1, bedside_protocol::Command::RemoveRoom);
+    simulation.run(Duration::from_secs(10));
+    assert_eq!(
+        simulation.poll_timeout(),
+        None,
+        "seed {seed}: a timer is left"
+    );
+}
+
+/// The layer that was last reported as being shown.
+fn shown(simulation: &Simulation, subscriber: u16, publisher: u16) -> Option<Layer> {
+    let (peer, video) = simulation.video(subscriber, publisher);
+    simulation
+        .events()
+        .iter()
+        .rev()
+        .find_map(|(_, event)| match event {
+            Event::SubscriptionLayer {
+                subscriber,
+                track,
+                layer,
+            } if *subscriber == peer && *track == video => Some(*layer),
+            _ => None,
+        })?
+}
