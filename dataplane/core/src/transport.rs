@@ -19,11 +19,12 @@ pub use certificate::Certificate;
 use crate::forwarder::MediaKeys;
 use crate::{PacketSink, Path};
 use bedside_protocol::{
-    CloseReason, DataMessage, Event, Generation, Peer as Wanted, PeerId, Policy, RoomId,
+    CloseReason, DataMessage, Event, Generation, IceCredentials, Peer as Wanted, PeerId, Policy,
+    RoomId,
 };
 use foldhash::quality::FixedState;
 use handshakes::Handshakes;
-use ice::{ANSWER_BYTES_MAX, Check, Credentials, NotACheck};
+use ice::{ANSWER_BYTES_MAX, Check, NotACheck, check_credentials};
 use limits::{CONSENT_EXPIRES_AFTER, DISCONNECTED_AFTER, PEERS_MAX, TIMERS_PER_CALL};
 use peer::{Live, Peer, State};
 use rooms::Rooms;
@@ -83,7 +84,7 @@ pub struct TransportStatistics {
     pub stun_not_a_candidate: u64,
     /// Dropped: checks for a user name fragment that is not ours.
     pub stun_unknown_ufrag: u64,
-    /// Dropped: checks whose integrity or remote user name is wrong.
+    /// Dropped: checks whose integrity is wrong.
     pub stun_unauthenticated: u64,
     /// Dropped: checks on a path that another transport is using.
     pub stun_path_taken: u64,
@@ -210,15 +211,13 @@ impl Transports {
         wanted: &Wanted,
         sink: &mut impl PacketSink,
     ) -> Result<(), &'static str> {
-        let credentials = Credentials {
-            local: wanted.local.clone(),
-            remote: wanted.remote.clone(),
-        };
-        credentials.check()?;
+        check_credentials(&wanted.local)?;
+        // A lite agent sends no checks, so nothing else is done with the client's.
+        check_credentials(&wanted.remote)?;
         let Some(&slot) = self.by_peer.get(&wanted.peer) else {
-            return self.make(now, generation, room, wanted, credentials);
+            return self.make(now, generation, room, wanted);
         };
-        if let Some(&other) = self.by_ufrag.get(&credentials.local.ufrag)
+        if let Some(&other) = self.by_ufrag.get(&wanted.local.ufrag)
             && other != slot
         {
             return Err("the local user name fragment is another peer's");
@@ -242,10 +241,9 @@ impl Transports {
                 self.events.push_back((room, closed));
             }
             State::Live(live) => {
-                if *live.agent.current() != credentials {
-                    let ufrag = credentials.local.ufrag.clone();
-                    let retired = live.agent.restart(credentials, now);
-                    self.by_ufrag.insert(ufrag, slot);
+                if *live.agent.current() != wanted.local {
+                    let retired = live.agent.restart(wanted.local.clone(), now);
+                    self.by_ufrag.insert(wanted.local.ufrag.clone(), slot);
                     self.retire(slot, retired);
                 }
                 if adopted {
@@ -265,19 +263,16 @@ impl Transports {
         generation: Generation,
         room: RoomId,
         wanted: &Wanted,
-        credentials: Credentials,
     ) -> Result<(), &'static str> {
-        if self.by_ufrag.contains_key(&credentials.local.ufrag) {
+        if self.by_ufrag.contains_key(&wanted.local.ufrag) {
             return Err("the local user name fragment is another peer's");
         }
         if self.by_peer.len() >= PEERS_MAX {
             return Err("the worker has as many peers as it can hold");
         }
-        let ufrag = credentials.local.ufrag.clone();
         let live = Live::new(
             now,
             wanted,
-            credentials,
             self.policy,
             &self.certificate,
             Arc::clone(&self.provider),
@@ -297,7 +292,7 @@ impl Transports {
             state: State::Live(Box::new(live)),
         });
         self.by_peer.insert(wanted.peer, slot);
-        self.by_ufrag.insert(ufrag, slot);
+        self.by_ufrag.insert(wanted.local.ufrag.clone(), slot);
         Ok(())
     }
 
@@ -478,7 +473,7 @@ impl Transports {
             let changes = live.agent.accept(now, path, nominates, with_current);
             retired = changes.retired;
             closed = changes.closed;
-            live.checked(peer, datagram, changes.nominated, context)
+            live.checked(peer, &check, datagram, changes.nominated, context)
         });
         if self.slots[slot].as_ref().is_some_and(Peer::is_live) {
             self.by_path.insert(path, slot);
@@ -539,7 +534,7 @@ impl Transports {
     }
 
     /// Frees the user name fragment of credentials that no longer count.
-    fn retire(&mut self, slot: usize, retired: Option<Credentials>) {
+    fn retire(&mut self, slot: usize, retired: Option<IceCredentials>) {
         let Some(retired) = retired else { return };
         let in_use = self.slots[slot]
             .as_ref()
@@ -547,10 +542,10 @@ impl Transports {
             .is_some_and(|live| {
                 live.agent
                     .local_ufrags()
-                    .any(|ufrag| ufrag == retired.local.ufrag)
+                    .any(|ufrag| ufrag == retired.ufrag)
             });
         if !in_use {
-            self.by_ufrag.remove(&retired.local.ufrag);
+            self.by_ufrag.remove(&retired.ufrag);
         }
     }
 

@@ -50,6 +50,13 @@ impl<'a> Check<'a> {
         self.message.split_username().map_or("", |(local, _)| local)
     }
 
+    /// The client's own user name fragment.
+    pub(super) fn remote_ufrag(&self) -> &str {
+        self.message
+            .split_username()
+            .map_or("", |(_, remote)| remote)
+    }
+
     /// Whether the client asks us to send on this path (RFC 8445 §7.2.5.3.4).
     pub(super) fn nominates(&self) -> bool {
         self.message.use_candidate()
@@ -59,7 +66,7 @@ impl<'a> Check<'a> {
     /// the controlled side is told otherwise: a lite agent always is (§6.1.1).
     pub(super) fn answer(
         &self,
-        credentials: &Credentials,
+        local: &IceCredentials,
         remote: SocketAddr,
         hmac: &dyn Sha1HmacProvider,
         out: &mut [u8],
@@ -70,52 +77,46 @@ impl<'a> Check<'a> {
         } else {
             StunMessage::binding_reply(transaction, remote)
         };
-        let password = credentials.local.password.expose().as_bytes();
+        let password = local.password.expose().as_bytes();
         reply
             .to_bytes(Some(password), out, |key, parts| hmac.sha1_hmac(key, parts))
             .ok()
     }
 
-    fn is_from(&self, credentials: &Credentials, hmac: &dyn Sha1HmacProvider) -> bool {
-        let named = self.message.split_username();
-        named == Some((&credentials.local.ufrag, &credentials.remote.ufrag))
-            && self.message.verify(
-                credentials.local.password.expose().as_bytes(),
-                |key, parts| hmac.sha1_hmac(key, parts),
-            )
+    /// Whether it was made with credentials that we gave out. The client's user name fragment
+    /// proves nothing, and is already the next one while a client restarts ICE (seen: Chromium
+    /// 156, which goes on checking its old path under the new name).
+    fn is_from(&self, local: &IceCredentials, hmac: &dyn Sha1HmacProvider) -> bool {
+        self.local_ufrag() == local.ufrag
+            && self
+                .message
+                .verify(local.password.expose().as_bytes(), |key, parts| {
+                    hmac.sha1_hmac(key, parts)
+                })
     }
 }
 
-/// Both sides' credentials of one ICE session.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) struct Credentials {
-    pub(super) local: IceCredentials,
-    pub(super) remote: IceCredentials,
-}
-
-impl Credentials {
-    /// # Errors
-    /// What about ours or the client's is not allowed (RFC 8445 §5.3, RFC 8839 §5.4), in words
-    /// for the operator.
-    pub(super) fn check(&self) -> Result<(), &'static str> {
-        for side in [&self.local, &self.remote] {
-            if !(4..=256).contains(&side.ufrag.len()) {
-                return Err("an ICE user name fragment has 4 to 256 characters");
-            }
-            if !(22..=256).contains(&side.password.expose().len()) {
-                return Err("an ICE password has 22 to 256 characters");
-            }
-        }
-        Ok(())
+/// Checks one side's credentials (RFC 8445 §5.3, RFC 8839 §5.4).
+///
+/// # Errors
+/// What is not allowed about them, in words for the operator.
+pub(super) fn check_credentials(side: &IceCredentials) -> Result<(), &'static str> {
+    if !(4..=256).contains(&side.ufrag.len()) {
+        return Err("an ICE user name fragment has 4 to 256 characters");
     }
+    if !(22..=256).contains(&side.password.expose().len()) {
+        return Err("an ICE password has 22 to 256 characters");
+    }
+    Ok(())
 }
 
 /// One transport's ICE state.
 #[derive(Debug)]
 pub(super) struct Agent {
-    current: Credentials,
+    /// Our credentials.
+    current: IceCredentials,
     /// From before an ICE restart; answered until the new session nominates (RFC 8445 §9).
-    previous: Option<Credentials>,
+    previous: Option<IceCredentials>,
     /// Paths with an authenticated check, at most [`PATHS_PER_PEER_MAX`].
     open: Vec<OpenPath>,
     nominated: Option<Path>,
@@ -138,13 +139,13 @@ pub(super) struct Changes {
     /// The check's path is now the one to send on.
     pub(super) nominated: bool,
     /// The credentials from before an ICE restart, which no longer count.
-    pub(super) retired: Option<Credentials>,
+    pub(super) retired: Option<IceCredentials>,
 }
 
 impl Agent {
-    pub(super) fn new(credentials: Credentials, now: Instant) -> Self {
+    pub(super) fn new(local: IceCredentials, now: Instant) -> Self {
         Self {
-            current: credentials,
+            current: local,
             previous: None,
             open: Vec::new(),
             nominated: None,
@@ -152,7 +153,7 @@ impl Agent {
         }
     }
 
-    pub(super) fn current(&self) -> &Credentials {
+    pub(super) fn current(&self) -> &IceCredentials {
         &self.current
     }
 
@@ -161,7 +162,7 @@ impl Agent {
         let previous = self.previous.as_ref();
         std::iter::once(&self.current)
             .chain(previous)
-            .map(|credentials| credentials.local.ufrag.as_str())
+            .map(|credentials| credentials.ufrag.as_str())
     }
 
     /// Where to send.
@@ -183,10 +184,10 @@ impl Agent {
     /// restarts in a row, the first one's.
     pub(super) fn restart(
         &mut self,
-        credentials: Credentials,
+        local: IceCredentials,
         now: Instant,
-    ) -> Option<Credentials> {
-        let replaced = std::mem::replace(&mut self.current, credentials);
+    ) -> Option<IceCredentials> {
+        let replaced = std::mem::replace(&mut self.current, local);
         self.last_check = now;
         if self.previous.is_some() || self.nominated.is_none() {
             Some(replaced)
@@ -202,7 +203,7 @@ impl Agent {
         &self,
         check: &Check<'_>,
         hmac: &dyn Sha1HmacProvider,
-    ) -> Option<(&Credentials, bool)> {
+    ) -> Option<(&IceCredentials, bool)> {
         if check.is_from(&self.current, hmac) {
             return Some((&self.current, true));
         }

@@ -3,7 +3,7 @@
 use super::certificate::Certificate;
 use super::channels::{Channels, Opened, Sent};
 use super::dtls::{Findings, Keys};
-use super::ice::{Agent, Credentials};
+use super::ice::{Agent, Check};
 use super::limits::{
     CONNECT_TIME_MAX, CONSENT_EXPIRES_AFTER, DISCONNECTED_AFTER, DRIVE_TURNS_MAX,
     PATH_ANNOUNCE_INTERVAL, SCTP_BUFFERED_BYTES_MAX,
@@ -106,7 +106,6 @@ impl Live {
     pub(super) fn new(
         now: Instant,
         wanted: &Wanted,
-        credentials: Credentials,
         policy: Policy,
         certificate: &Certificate,
         provider: Arc<CryptoProvider>,
@@ -135,7 +134,7 @@ impl Live {
             }
         }
         Some(Self {
-            agent: Agent::new(credentials, now),
+            agent: Agent::new(wanted.local.clone(), now),
             heard: now,
             rtc,
             rtc_due: now,
@@ -173,12 +172,13 @@ impl Live {
         }
     }
 
-    /// Goes on after an authenticated check: `check` is its datagram, `moved` tells that it
+    /// Goes on after an authenticated check, which came as `datagram`; `moved` tells that it
     /// nominated another path than before.
     pub(super) fn checked<S: PacketSink>(
         &mut self,
         peer: PeerId,
-        check: &[u8],
+        check: &Check<'_>,
+        datagram: &[u8],
         moved: bool,
         context: &mut Context<'_, S>,
     ) -> Result<(), CloseReason> {
@@ -189,7 +189,7 @@ impl Live {
         match self.phase {
             Phase::Checking => {
                 self.phase = Phase::Handshaking;
-                self.nominate_inside(check, context.now);
+                self.nominate_inside(check, datagram, context.now);
                 self.drive(peer, context)
             }
             Phase::Handshaking => Ok(()),
@@ -206,17 +206,20 @@ impl Live {
 
     /// Lets str0m's own agent see the check that nominated first: before it has a nominated pair,
     /// it sends no DTLS. Its answers and the addresses that it chooses are not used.
-    fn nominate_inside(&mut self, check: &[u8], now: Instant) {
-        let creds = |credentials: &bedside_protocol::IceCredentials| IceCreds {
-            ufrag: credentials.ufrag.clone(),
-            pass: credentials.password.expose().clone(),
+    fn nominate_inside(&mut self, check: &Check<'_>, datagram: &[u8], now: Instant) {
+        let local = self.agent.current();
+        let local = IceCreds {
+            ufrag: local.ufrag.clone(),
+            pass: local.password.expose().clone(),
         };
-        let current = self.agent.current();
-        let (local, remote) = (creds(&current.local), creds(&current.remote));
+        let remote = IceCreds {
+            ufrag: check.remote_ufrag().to_owned(),
+            pass: String::new(),
+        };
         let mut api = self.rtc.direct_api();
         api.set_local_ice_credentials(local);
         api.set_remote_ice_credentials(remote);
-        self.input(check, now);
+        self.input(datagram, now);
     }
 
     /// Takes a DTLS datagram from an open path.
