@@ -20,6 +20,7 @@ pub(crate) struct AdminSocket {
         long = "admin-socket",
         value_name = "PATH",
         env = "BEDSIDE_ADMIN_SOCKET",
+        hide_env_values = true,
         default_value = "/var/lib/bedside/admin.sock",
         global = true
     )]

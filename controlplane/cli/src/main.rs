@@ -10,6 +10,8 @@ mod admin_client;
 mod commands;
 mod exit;
 mod print;
+#[cfg(test)]
+mod tests;
 
 use clap::{Parser, Subcommand};
 use commands::{completions, demo, doctor, link, man, participant, room, serve, status, token};

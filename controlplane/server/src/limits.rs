@@ -91,8 +91,13 @@ pub const DATAPLANE_RETRY: (Duration, Duration) =
 /// under a second.
 pub const DATAPLANE_WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A room's snapshot is on disk at most this long, plus one transaction, after it changed.
+/// A room's snapshot is on disk at most this long, plus one transaction, after it changed; longer
+/// only where [`SNAPSHOT_SHARE`] says so.
 pub const SNAPSHOT_DELAY: Duration = Duration::from_millis(50);
+
+/// Copying snapshots takes at most one part in this many of the time of the task that owns the
+/// rooms.
+pub const SNAPSHOT_SHARE: u32 = 20;
 
 /// Between attempts to write to a database that refused (disk full).
 pub const STORE_RETRY: Duration = Duration::from_secs(1);
@@ -111,9 +116,9 @@ pub const DISPLAY_NAME_CHARACTERS_MAX: usize = 100;
 
 /// Questions about links that one address (IPv6: one /64) may ask in a row, and a minute. A clinic
 /// behind one address opens a few links a minute.
-pub const LINK_REQUESTS_BURST: f64 = 60.0;
+pub const LINK_REQUESTS_BURST: u32 = 60;
 /// See [`LINK_REQUESTS_BURST`].
-pub const LINK_REQUESTS_PER_MINUTE: f64 = 60.0;
+pub const LINK_REQUESTS_PER_MINUTE: u32 = 60;
 
 /// Addresses whose questions are counted; when so many ask within a minute, further ones wait.
 pub const LINK_SOURCES_MAX: usize = 100_000;

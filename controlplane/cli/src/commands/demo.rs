@@ -27,7 +27,8 @@ pub(crate) struct Demo {
     /// Where to serve; port 0 takes any free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7880")]
     listen: SocketAddr,
-    /// Folder for the database, the development certificate and the sockets
+    /// Folder for the database, the development certificate and the sockets [default:
+    /// bedside-demo-UID in the system's temporary folder]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Local address to receive media on; may be given several times [default: --listen's]

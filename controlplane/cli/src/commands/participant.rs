@@ -19,7 +19,7 @@ pub(crate) enum Participant {
         #[command(flatten)]
         format: Format,
     },
-    /// Send a participant away; the same token or link no longer lets them in
+    /// Send a participant away; their link no longer lets them in
     Remove {
         /// Room name
         room: String,

@@ -27,13 +27,13 @@ impl RateLimit {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         if sources.len() >= LINK_SOURCES_MAX && !sources.contains_key(&source) {
             // Whoever has a full bucket is as good as unknown.
-            sources.retain(|_, bucket| bucket.refilled(now) < LINK_REQUESTS_BURST);
+            sources.retain(|_, bucket| bucket.refilled(now) < f64::from(LINK_REQUESTS_BURST));
             if sources.len() >= LINK_SOURCES_MAX {
                 return false;
             }
         }
         let bucket = sources.entry(source).or_insert(Bucket {
-            left: LINK_REQUESTS_BURST,
+            left: f64::from(LINK_REQUESTS_BURST),
             at: now,
         });
         bucket.left = bucket.refilled(now);
@@ -49,7 +49,8 @@ impl RateLimit {
 impl Bucket {
     fn refilled(&self, now: Instant) -> f64 {
         let minutes = now.duration_since(self.at).as_secs_f64() / 60.0;
-        (self.left + minutes * LINK_REQUESTS_PER_MINUTE).min(LINK_REQUESTS_BURST)
+        (self.left + minutes * f64::from(LINK_REQUESTS_PER_MINUTE))
+            .min(f64::from(LINK_REQUESTS_BURST))
     }
 }
 

@@ -1,0 +1,338 @@
+//! The `bedside` program against a real control plane: what it prints and how it exits.
+#![forbid(unsafe_code)]
+
+use bedside_server::{Config, Running};
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::runtime::Runtime;
+
+/// A directory that is removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("bedside-cli-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+/// A control plane in this process. There is no data plane.
+struct Server {
+    runtime: Runtime,
+    running: Option<Running>,
+    _folder: Folder,
+}
+
+impl Server {
+    fn start() -> Self {
+        let folder = Folder::new();
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+        let config = Config::development(&folder.path("data"), loopback);
+        let runtime = Runtime::new().unwrap();
+        let running = runtime.block_on(bedside_server::start(config)).unwrap();
+        Self {
+            runtime,
+            running: Some(running),
+            _folder: folder,
+        }
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().unwrap()
+    }
+
+    fn bedside(&self, arguments: &[&str]) -> Output {
+        let socket = &self.running().admin_socket;
+        program()
+            .args(arguments)
+            .arg("--admin-socket")
+            .arg(socket)
+            .output()
+            .unwrap()
+    }
+
+    /// Of a command that succeeds: what it printed.
+    fn said(&self, arguments: &[&str]) -> String {
+        let output = self.bedside(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        assert!(output.stderr.is_empty(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let arguments: Vec<_> = arguments.iter().copied().chain(["--json"]).collect();
+        serde_json::from_str(&self.said(&arguments)).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let running = self.running.take().unwrap();
+        self.runtime.block_on(running.stop());
+    }
+}
+
+fn program() -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_bedside"));
+    program
+        .stdin(Stdio::null())
+        .env_remove("BEDSIDE_ADMIN_SOCKET");
+    program
+}
+
+/// The exit code and what was said on standard error.
+fn failed(output: &Output) -> (i32, String) {
+    assert!(output.stdout.is_empty(), "{output:?}");
+    let words = String::from_utf8(output.stderr.clone()).unwrap();
+    (output.status.code().unwrap(), words)
+}
+
+#[test]
+fn it_shows_how_things_are() {
+    let server = Server::start();
+    let text = server.said(&["status"]);
+    assert!(text.contains("NOT connected"), "{text}");
+    assert!(text.contains("is bedside-dataplane running?"), "{text}");
+    let status = server.json(&["status"]);
+    assert_eq!(status["dataplane"]["connected"], false);
+    assert_eq!(status["rooms"], 0);
+    assert_eq!(server.said(&["room", "list"]), "No room is open.\n");
+    assert_eq!(server.json(&["room", "list"]), serde_json::json!([]));
+}
+
+#[test]
+fn it_makes_links_and_tokens() {
+    let server = Server::start();
+    let link = [
+        "link", "create", "--role", "patient", "--room", "ward", "--valid", "30m",
+    ];
+    let url = server.running().url();
+    assert!(server.said(&link).starts_with(&format!("{url}/consult#")));
+    let made = server.json(&link);
+    assert!(made["expires_at"].is_u64());
+    let token = [
+        "token",
+        "create",
+        "--room",
+        "ward",
+        "--identity",
+        "i",
+        "--role",
+        "viewer",
+    ];
+    assert_eq!(
+        server.said(&token).trim().split('.').count(),
+        3,
+        "a JWT and nothing else"
+    );
+    assert_eq!(server.json(&token)["url"], url.replace("https", "wss"));
+    let too_long = server.bedside(&[
+        "link",
+        "create",
+        "--role",
+        "patient",
+        "--room",
+        &"x".repeat(300),
+    ]);
+    assert_eq!(failed(&too_long).0, 1);
+}
+
+#[test]
+fn exit_codes_tell_what_went_wrong() {
+    let server = Server::start();
+    for arguments in [
+        &["room", "show", "ward"][..],
+        &["room", "delete", "ward"],
+        &["participant", "list", "ward"],
+        &["participant", "remove", "ward", "i"],
+        &["participant", "mute", "ward", "i"],
+    ] {
+        let (code, words) = failed(&server.bedside(arguments));
+        assert_eq!(
+            (code, words.as_str()),
+            (3, "bedside: the room does not exist\n")
+        );
+    }
+    for arguments in [
+        &["room", "shew"][..],
+        &["link", "create", "--role", "nurse", "--room", "r"],
+        &[
+            "token",
+            "create",
+            "--room",
+            "r",
+            "--identity",
+            "i",
+            "--valid",
+            "1y",
+        ],
+    ] {
+        assert_eq!(failed(&server.bedside(arguments)).0, 2, "{arguments:?}");
+    }
+    let folder = Folder::new();
+    let mut status = program();
+    status
+        .args(["status", "--admin-socket"])
+        .arg(folder.path("none"));
+    let (code, words) = failed(&status.output().unwrap());
+    assert_eq!(code, 4);
+    assert!(words.contains("start `bedside serve`"), "{words}");
+}
+
+#[test]
+fn the_doctor_names_what_is_wrong_and_what_to_type() {
+    let folder = Folder::new();
+    let config = folder.path("bedside.toml");
+    let doctor = |text: &str| {
+        fs::write(&config, text).unwrap();
+        let mut doctor = program();
+        doctor
+            .args([
+                "doctor",
+                "--json",
+                "--dataplane",
+                "/nonexistent",
+                "--config",
+            ])
+            .arg(&config);
+        let output = doctor.output().unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(5),
+            "the data plane is not there: {output:?}"
+        );
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let find = |checks: &Value, name: &str| {
+        let mut checks = checks.as_array().unwrap().iter();
+        checks
+            .find(|check| check["name"] == name)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let checks = doctor("listen = []\n");
+    assert_eq!(find(&checks, "data plane")["outcome"], "problem");
+    assert!(find(&checks, "data plane")["remedy"].is_string());
+    assert_eq!(find(&checks, "configuration")["outcome"], "problem");
+    let data = folder.path("data");
+    let checks = doctor(&format!(
+        "listen = [\"127.0.0.1:0\"]\ndata_directory = {data:?}\n[tls]\ndevelopment = true\n[media]\nport = 0\n"
+    ));
+    assert_eq!(find(&checks, "configuration")["outcome"], "good");
+    assert_eq!(find(&checks, "certificate")["outcome"], "warning");
+    assert_eq!(find(&checks, "data directory")["outcome"], "good");
+    assert_eq!(find(&checks, "TCP 127.0.0.1:0")["outcome"], "good");
+}
+
+#[test]
+fn completions_and_manual_pages_are_generated() {
+    let folder = Folder::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let output = program().args(["completions", shell]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            text.contains("participant") && text.contains("admin-socket"),
+            "{shell}"
+        );
+    }
+    let pages = folder.path("man");
+    assert!(
+        program()
+            .arg("man")
+            .arg(&pages)
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
+    for page in ["bedside.1", "bedside-link-create.1", "bedside-doctor.1"] {
+        let text = fs::read_to_string(pages.join(page)).unwrap();
+        assert!(text.contains(".TH"), "{page}");
+    }
+}
+
+/// Until the control plane of this folder answers.
+fn wait_for(admin_socket: &Path, child: &mut Child) {
+    while !program()
+        .args(["status", "--admin-socket"])
+        .arg(admin_socket)
+        .output()
+        .unwrap()
+        .status
+        .success()
+    {
+        assert!(child.try_wait().unwrap().is_none(), "it ended");
+    }
+}
+
+#[test]
+fn serve_runs_until_it_is_told_to_stop() {
+    let folder = Folder::new();
+    let config = folder.path("bedside.toml");
+    let data = folder.path("data");
+    let text = format!(
+        "listen = [\"127.0.0.1:0\"]\ndata_directory = {data:?}\ndataplane_socket = {:?}\n[tls]\ndevelopment = true\n",
+        folder.path("dataplane.sock")
+    );
+    fs::write(&config, text).unwrap();
+    let mut serve = program();
+    serve
+        .arg("serve")
+        .arg("--config")
+        .arg(&config)
+        .stderr(Stdio::piped());
+    let mut child = serve.spawn().unwrap();
+    wait_for(&data.join("admin.sock"), &mut child);
+
+    let second = program()
+        .arg("serve")
+        .arg("--config")
+        .arg(&config)
+        .output()
+        .unwrap();
+    let (code, words) = failed(&second);
+    assert_eq!(code, 1);
+    assert!(
+        words.contains("another `bedside serve` uses this data directory"),
+        "{words}"
+    );
+
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success());
+    let log = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(
+        log.map_while(Result::ok)
+            .any(|line| line.contains("listening"))
+    );
+
+    fs::write(&config, "lissten = []\n").unwrap();
+    let wrong = program()
+        .arg("serve")
+        .arg("--config")
+        .arg(&config)
+        .output()
+        .unwrap();
+    let (code, words) = failed(&wrong);
+    assert_eq!(code, 1);
+    assert!(words.contains("lissten"), "{words}");
+}
