@@ -138,6 +138,8 @@ pub(crate) struct Client {
     pub(crate) channels: HashMap<String, ChannelId>,
     pub(crate) data: Vec<(String, Vec<u8>)>,
     pub(crate) rtp: Vec<RtpPacket>,
+    /// Whatever else its str0m said.
+    pub(crate) said: Vec<str0m::Event>,
     local: IceCreds,
 }
 
@@ -171,6 +173,7 @@ impl Client {
             channels: HashMap::new(),
             data: Vec::new(),
             rtp: Vec::new(),
+            said: Vec::new(),
             local,
         }
     }
@@ -312,7 +315,7 @@ impl Client {
                         self.data.push((label.unwrap_or_default(), message.data));
                     }
                     str0m::Event::RtpPacket(packet) => self.rtp.push(packet),
-                    _ => {}
+                    event => self.said.push(event),
                 },
                 Err(_) => {
                     self.failed = true;
