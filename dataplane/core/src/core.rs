@@ -1,7 +1,7 @@
 //! One worker's state: commands and datagrams in, packets and events out.
 
 use crate::demultiplex::{Class, classify};
-use crate::forwarder::{Forwarder, MediaDatagram};
+use crate::forwarder::{Forwarder, ForwarderStatistics, MediaDatagram};
 use crate::transport::{Notice, TransportStatistics, Transports};
 use crate::{Certificate, Clock, Datagram, PacketSink};
 use bedside_protocol::limits::DATA_MESSAGE_BYTES_MAX;
@@ -67,6 +67,8 @@ pub struct CoreStatistics {
     pub stale_commands: u64,
     /// What the transports did and dropped.
     pub transport: TransportStatistics,
+    /// What the forwarder did and dropped.
+    pub forwarder: ForwarderStatistics,
 }
 
 impl Core {
@@ -252,6 +254,7 @@ impl Core {
     pub fn statistics(&self) -> CoreStatistics {
         CoreStatistics {
             transport: self.transports.statistics(),
+            forwarder: self.forwarder.statistics(),
             ..self.statistics
         }
     }
