@@ -1,6 +1,6 @@
 //! Offers and answers in `tests/offers` and `tests/answers` were made by real clients (Chromium
-//! 156, Firefox 153, LiveKit's browser and Python SDKs, aiortc) against this code, lines ended by
-//! LF.
+//! 156, Firefox 153, LiveKit's browser and Python SDKs, aiortc, werift, and the native libraries
+//! behind node-wrtc and node-datachannel), those of sessions against this code; lines end with LF.
 
 mod answers;
 mod bounds;

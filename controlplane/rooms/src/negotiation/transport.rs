@@ -34,8 +34,9 @@ impl Remote {
         let (Some(ufrag), Some(password)) = (first("ice-ufrag"), first("ice-pwd")) else {
             return Err(SdpError::NoIceCredentials);
         };
+        // RFC 8839 §5.6 separates them by spaces; libdatachannel writes a comma.
         let options = first("ice-options").unwrap_or_default();
-        let has = |option: &str| options.split_ascii_whitespace().any(|word| word == option);
+        let has = |option: &str| options.split([' ', ',']).any(|word| word == option);
         Ok(Self {
             ice: credentials(ufrag, password)?,
             fingerprint_sha256: fingerprint(session, section)?,

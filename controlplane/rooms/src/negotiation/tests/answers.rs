@@ -239,3 +239,21 @@ fn an_answer_needs_an_offer() {
     let error = connection(Role::Single).answer();
     assert_eq!(error, Err(crate::negotiation::SdpError::NoOffer));
 }
+
+#[test]
+fn ice_options_are_echoed_as_far_as_we_have_them() {
+    for (name, options) in [
+        ("chromium-156-whep", Some("trickle")),
+        ("livekit-python-1.2-join", Some("trickle")),
+        ("node-datachannel-0.33-whip", Some("trickle ice2")),
+        ("aiortc-1.16-whip", None),
+    ] {
+        let answer = negotiate(&mut connection(Role::Single), &offer(name));
+        let answer = reader::read(&answer);
+        assert_eq!(
+            answer.sections[0].value("a=ice-options:"),
+            options,
+            "{name}"
+        );
+    }
+}
