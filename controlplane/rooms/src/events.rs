@@ -103,7 +103,10 @@ impl Room {
         match reason {
             CloseReason::Removed => {}
             CloseReason::ClosedByPeer => {
-                self.transport_lost(ctx, member, DisconnectReason::ClientInitiated);
+                // Nobody closes DTLS in order to come back to it: LiveKit's native clients leave
+                // this way, without a word on signalling.
+                let reason = DisconnectReason::ClientInitiated;
+                self.remove(ctx, member, reason, Some(Action::Reconnect));
             }
             CloseReason::IceTimeout | CloseReason::DtlsFailed => {
                 self.transport_lost(ctx, member, DisconnectReason::ConnectionTimeout);

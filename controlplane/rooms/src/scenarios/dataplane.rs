@@ -233,12 +233,17 @@ fn a_lost_transport_means_reconnecting_and_then_leaving() {
 }
 
 #[test]
-fn a_closed_tab_without_signalling_leaves_at_once() {
-    let (mut world, _, patient) = consult(Mode::V1);
-    let (room, peer) = (world.room(), world.peer(patient));
-    world.drop_signal(patient);
-    world.event(room, closed(peer, CloseReason::ClosedByPeer));
-    assert_eq!(world.rooms.status().participants, 1);
+fn whoever_closes_the_transport_leaves_at_once() {
+    for signalling in [false, true] {
+        let (mut world, _, patient) = consult(Mode::V1);
+        let (room, peer) = (world.room(), world.peer(patient));
+        if !signalling {
+            world.drop_signal(patient);
+        }
+        world.event(room, closed(peer, CloseReason::ClosedByPeer));
+        assert_eq!(world.rooms.status().participants, 1);
+        assert_eq!(world.held().peers.len(), 1);
+    }
 }
 
 #[test]
