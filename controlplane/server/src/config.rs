@@ -1,7 +1,7 @@
 //! The control plane's configuration: one TOML file, read once at start, into types.
 
 use crate::Error;
-use bedside_protocol::{DataplaneConfig, Policy};
+use bedside_protocol::{Codec, DataplaneConfig, MediaKind, Policy};
 use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -84,6 +84,8 @@ pub struct RoomsConfig {
     pub departure_timeout_s: u32,
     /// Participants in a room; 0 means no limit but the protocol's (1,000).
     pub max_participants: u32,
+    /// Video codecs that may be published, the preferred one first: `vp8`, `h264`, `vp9`, `av1`.
+    pub video_codecs: Vec<Codec>,
     /// Seconds that a participant is kept whose signalling connection was lost, 15 to 300:
     /// LiveKit's clients need up to 15 to come back.
     pub signal_lost_timeout_s: u32,
@@ -184,6 +186,10 @@ impl Config {
         if !(15..=300).contains(&self.rooms.signal_lost_timeout_s) {
             return refuse("`rooms.signal_lost_timeout_s` must be 15 to 300");
         }
+        let video = |codec: &Codec| codec.kind() == MediaKind::Video;
+        if self.rooms.video_codecs.is_empty() || !self.rooms.video_codecs.iter().all(video) {
+            return refuse("`rooms.video_codecs` must name at least one of vp8, h264, vp9, av1");
+        }
         if let Some(url) = self.webhooks.urls.iter().find(|url| !is_webhook_url(url)) {
             return Err(Error::Config(format!(
                 "`webhooks.urls`: {url} is neither https:// nor http:// to this machine"
@@ -259,6 +265,7 @@ impl Default for RoomsConfig {
             empty_timeout_s: 300,
             departure_timeout_s: 20,
             max_participants: 0,
+            video_codecs: bedside_rooms::Config::default().video_codecs,
             signal_lost_timeout_s: 20,
         }
     }

@@ -6,7 +6,7 @@ mod outbox;
 pub(crate) use outbox::Outbox;
 
 use crate::app::Stopped;
-use crate::limits::{DATAPLANE_RETRY, DATAPLANE_WELCOME_TIMEOUT};
+use crate::limits::{DATAPLANE_BYTES_WAITING_MAX, DATAPLANE_RETRY, DATAPLANE_WELCOME_TIMEOUT};
 use crate::rooms::RoomsHandle;
 use bedside_protocol::frame::{self, Decoder};
 use bedside_protocol::{
@@ -164,7 +164,7 @@ impl Client {
                 .collect(),
         };
         let (reader, writer) = stream.into_split();
-        let outbox = Outbox::default();
+        let outbox = Outbox::new(DATAPLANE_BYTES_WAITING_MAX);
         let connected = self.rooms.dataplane_connected(welcome, outbox.clone());
         if connected.await.is_err() {
             return Failure::Stopping;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 /// Why the server did not start, or stopped. Every text says what to do about it and holds
 /// nothing personal. What goes wrong with one client never ends up here.
 #[derive(Debug, thiserror::Error)]
+#[expect(clippy::error_impl_error, reason = "read as bedside_server::Error")]
 #[non_exhaustive]
 pub enum Error {
     /// The configuration cannot work.

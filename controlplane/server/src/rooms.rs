@@ -7,7 +7,7 @@
 use crate::app::Stopped;
 use crate::clock::Clock;
 use crate::dataplane::Outbox;
-use crate::limits::{MAILBOX_MAX, REFRESHED_TOKEN_LIFETIME, SNAPSHOT_DELAY};
+use crate::limits::{MAILBOX_MAX, REFRESHED_TOKEN_LIFETIME, SNAPSHOT_DELAY, SNAPSHOT_SHARE};
 use crate::signal::queue::{Outgoing, Overflow, Sender};
 use crate::store::SnapshotChanges;
 use crate::token::Tokens;
@@ -31,6 +31,10 @@ pub(crate) struct RoomsHandle {
 
 /// What the task works on.
 enum Mail {
+    #[expect(
+        clippy::type_complexity,
+        reason = "said once, and clearer than a name for it"
+    )]
     Call(Box<dyn FnOnce(&mut Rooms, Time) + Send>),
     Join(Box<Join>, Sender),
     Input(Input),
@@ -145,6 +149,7 @@ pub(crate) fn rooms(
         changed: BTreeSet::new(),
         finished: BTreeSet::new(),
         store_at: None,
+        store_delay: SNAPSHOT_DELAY,
     };
     (handle, desk.run(mailbox))
 }
@@ -162,6 +167,8 @@ struct Desk {
     finished: BTreeSet<String>,
     /// When the two above go to the store.
     store_at: Option<Instant>,
+    /// How long they wait.
+    store_delay: Duration,
 }
 
 impl Desk {
@@ -277,9 +284,8 @@ impl Desk {
     }
 
     fn store_soon(&mut self) {
-        let clock = self.clock;
-        let at = || clock.instant(Time(clock.now().0 + duration_us(SNAPSHOT_DELAY)));
-        self.store_at.get_or_insert_with(at);
+        let delay = self.store_delay;
+        self.store_at.get_or_insert_with(|| Instant::now() + delay);
     }
 
     /// Hands what changed to the store, or leaves it for later while the store is busy: what
@@ -292,13 +298,18 @@ impl Desk {
         }
     }
 
+    /// Copies what changed. A full room takes milliseconds to copy, in which nobody is served:
+    /// the next copy waits in proportion.
     fn changes(&mut self) -> SnapshotChanges {
+        let started = Instant::now();
         let changed = std::mem::take(&mut self.changed);
         let snapshot = |room: String| self.rooms.snapshot(&room).map(|snapshot| (room, snapshot));
-        SnapshotChanges {
+        let changes = SnapshotChanges {
             changed: changed.into_iter().filter_map(snapshot).collect(),
             finished: std::mem::take(&mut self.finished).into_iter().collect(),
-        }
+        };
+        self.store_delay = SNAPSHOT_DELAY.max(started.elapsed() * SNAPSHOT_SHARE);
+        changes
     }
 }
 
@@ -307,8 +318,4 @@ async fn sleep_until_some(at: Option<Instant>) {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
     }
-}
-
-fn duration_us(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }

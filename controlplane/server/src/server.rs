@@ -314,6 +314,7 @@ fn rooms_config(config: &Config, generation: Generation, node: String) -> bedsid
         auto_create: config.rooms.auto_create,
         node_id: node,
         signal_lost_timeout_s: config.rooms.signal_lost_timeout_s,
+        video_codecs: config.rooms.video_codecs.clone(),
         ..bedside_rooms::Config::default()
     }
 }

@@ -42,6 +42,9 @@ fn what_cannot_work_is_refused_with_what_to_do() {
     check("media.listen = []", "media.listen");
     check("media.public_addresses = ['::']", "wildcard");
     check("rooms.signal_lost_timeout_s = 14", "15 to 300");
+    check("rooms.video_codecs = []", "rooms.video_codecs");
+    check("rooms.video_codecs = ['opus']", "rooms.video_codecs");
+    check("rooms.video_codecs = ['theora']", "unknown variant");
     check("webhooks.urls = ['http://ehr.example/hook']", "https://");
     check("webhooks.urls = ['ehr.example']", "https://");
 }
@@ -72,6 +75,7 @@ fn every_setting_reaches_its_field() {
         empty_timeout_s = 1
         departure_timeout_s = 2
         max_participants = 3
+        video_codecs = ["h264", "vp8"]
         signal_lost_timeout_s = 40
         [webhooks]
         urls = ["https://ehr.example/hook", "http://127.0.0.1:9/hook", "http://[::1]:9/"]
@@ -89,5 +93,6 @@ fn every_setting_reaches_its_field() {
     assert_eq!(config.api_keys_file(), PathBuf::from("/etc/bedside/keys"));
     assert_eq!(config.admin_socket(), PathBuf::from("/run/admin.sock"));
     assert_eq!(config.rooms.signal_lost_timeout_s, 40);
+    assert_eq!(config.rooms.video_codecs, [Codec::H264, Codec::Vp8]);
     assert_eq!(config.webhooks.urls.len(), 3);
 }

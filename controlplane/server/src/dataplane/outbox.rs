@@ -1,18 +1,18 @@
 //! Commands on their way to the data plane, already framed: one write takes all that wait.
 
-use crate::limits::DATAPLANE_BYTES_WAITING_MAX;
 use bedside_protocol::{CommandFrame, FromControl, frame};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
 /// The queue of one connection. The rooms' task pushes and never waits.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Outbox {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
+    bytes_max: usize,
     waiting: Mutex<Waiting>,
     changed: Notify,
 }
@@ -23,12 +23,23 @@ struct Waiting {
     overflowed: bool,
 }
 
-/// More than [`DATAPLANE_BYTES_WAITING_MAX`] waited: commands are missing, so that the connection
-/// has to be made anew.
+/// More waited than the bound: commands are missing, so that the connection has to be made anew.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Overflow;
 
 impl Outbox {
+    /// An empty queue that holds `bytes_max` and one command.
+    pub(super) fn new(bytes_max: usize) -> Self {
+        let shared = Shared {
+            bytes_max,
+            waiting: Mutex::default(),
+            changed: Notify::new(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
     /// Adds a command. Beyond the bound nothing is added any more and the connection ends.
     pub(crate) fn push(&self, command: CommandFrame) {
         let mut waiting = self.waiting();
@@ -36,7 +47,7 @@ impl Outbox {
             return;
         }
         match frame::encode(&FromControl::Command(command), &mut waiting.bytes) {
-            Ok(()) => waiting.overflowed = waiting.bytes.len() > DATAPLANE_BYTES_WAITING_MAX,
+            Ok(()) => waiting.overflowed = waiting.bytes.len() > self.shared.bytes_max,
             // Sending everything anew would meet the same frame again: this one is left out.
             Err(error) => {
                 tracing::error!(%error, "a command was not sent; this is a defect of bedside");
@@ -90,7 +101,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_take_gets_all_that_waits_in_order() {
-        let outbox = Outbox::default();
+        let outbox = Outbox::new(1 << 20);
         let commands = [command(1), command(2), command(3)];
         for command in &commands {
             outbox.push(command.clone());
@@ -105,15 +116,11 @@ mod tests {
 
     #[tokio::test]
     async fn beyond_the_bound_the_connection_ends_and_memory_stops_growing() {
-        let outbox = Outbox::default();
-        let big = command(64_000);
-        for _ in 0..DATAPLANE_BYTES_WAITING_MAX / 80_000 {
-            outbox.push(big.clone());
-        }
+        let outbox = Outbox::new(1 << 20);
         for _ in 0..1_000 {
-            outbox.push(big.clone());
+            outbox.push(command(64_000));
         }
-        assert!(outbox.waiting().bytes.len() < DATAPLANE_BYTES_WAITING_MAX + 100_000);
+        assert!(outbox.waiting().bytes.len() < (1 << 20) + 100_000);
         assert_eq!(outbox.take().await, Err(Overflow));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::client::Ended;
 use super::{Bench, within};
-use bedside_protocol::{Command, Generation, Refusal};
+use bedside_protocol::{Command, Event, Generation, Refusal};
 use livekit_protocol::signal_response::Message as Response;
 use std::time::Duration;
 
@@ -48,6 +48,34 @@ async fn a_join_becomes_commands_and_a_reconnect_repeats_them() {
     signal
         .until(|message| matches!(message, Response::PongResp(_)).then_some(()))
         .await;
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn events_reach_the_rooms() {
+    let mut bench = Bench::new().await;
+    let client = bench.client();
+    let mut signal = client
+        .signal("/rtc", &bench.token("p"))
+        .await
+        .expect("let in");
+    assert!(matches!(signal.next().await, Response::Join(_)));
+    let room = bench.dataplane.room().await;
+    let refused = Event::Refused {
+        command: "ensure_room".to_owned(),
+        reason: "no such worker".to_owned(),
+    };
+    bench.dataplane.event(room, refused).await;
+    let counted = async {
+        loop {
+            let status = bench.running.rooms.call(|rooms, _| rooms.status());
+            if status.await.expect("running").commands_refused == 1 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within(counted, "the refusal is counted").await;
     bench.stop().await;
 }
 
