@@ -242,16 +242,16 @@ impl Transports {
             }
             State::Live(live) => {
                 if *live.agent.current() != wanted.local {
-                    let retired = live.agent.restart(wanted.local.clone(), now);
+                    let retired = live.restart_ice(wanted.local.clone(), now);
                     self.by_ufrag.insert(wanted.local.ufrag.clone(), slot);
                     self.retire(slot, retired);
                 }
-                if adopted {
-                    self.with(now, slot, sink, |live, peer, context| {
+                self.with(now, slot, sink, |live, peer, context| {
+                    if adopted {
                         live.announce(peer, context);
-                        Ok(())
-                    });
-                }
+                    }
+                    live.renegotiated(peer, wanted, context)
+                });
             }
         }
         Ok(())

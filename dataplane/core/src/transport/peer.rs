@@ -14,8 +14,8 @@ use crate::forwarder::MediaKeys;
 use crate::{PacketSink, Path};
 use bedside_protocol::limits::DATA_MESSAGE_BYTES_MAX;
 use bedside_protocol::{
-    CandidateKind, CloseReason, DataChannelKind, DtlsVersion, Event, Generation, Peer as Wanted,
-    PeerId, Policy, RoomId, SrtpProfile,
+    CandidateKind, CloseReason, DataChannelKind, DtlsVersion, Event, Generation, IceCredentials,
+    Peer as Wanted, PeerId, Policy, RoomId, SrtpProfile,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -54,11 +54,14 @@ pub(super) struct Live {
     expected_fingerprint_sha256: [u8; 32],
     /// DTLS showed a certificate with that fingerprint.
     verified: bool,
+    /// When it was made, or last given new credentials before it connected.
     created: Instant,
     /// When the control plane was last told where the client is.
     announced: Instant,
     /// The client has moved since then.
     announce_due: bool,
+    /// SCTP was started.
+    has_data: bool,
 }
 
 /// How far a transport is.
@@ -127,13 +130,7 @@ impl Live {
             bytes: wanted.remote_fingerprint_sha256.to_vec(),
         });
         api.start_dtls(false).ok()?;
-        if wanted.data_channels {
-            api.start_sctp(false);
-            if wanted.open_data_channels {
-                Channels::open(&mut rtc);
-            }
-        }
-        Some(Self {
+        let mut live = Self {
             agent: Agent::new(wanted.local.clone(), now),
             heard: now,
             rtc,
@@ -146,7 +143,50 @@ impl Live {
             created: now,
             announced: now,
             announce_due: false,
-        })
+            has_data: false,
+        };
+        live.start_data(wanted);
+        Some(live)
+    }
+
+    /// Starts SCTP if data channels are now negotiated. Tells whether it did.
+    fn start_data(&mut self, wanted: &Wanted) -> bool {
+        let starts = wanted.data_channels && !self.has_data;
+        if starts {
+            self.has_data = true;
+            self.rtc.direct_api().start_sctp(false);
+            if wanted.open_data_channels {
+                Channels::open(&mut self.rtc);
+            }
+        }
+        starts
+    }
+
+    /// Takes account of a renegotiation.
+    pub(super) fn renegotiated<S: PacketSink>(
+        &mut self,
+        peer: PeerId,
+        wanted: &Wanted,
+        context: &mut Context<'_, S>,
+    ) -> Result<(), CloseReason> {
+        if self.start_data(wanted) {
+            drop(self.rtc.handle_input(Input::Timeout(context.now)));
+            self.drive(peer, context)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Begins an ICE restart. Gives the credentials that no longer count, if any.
+    pub(super) fn restart_ice(
+        &mut self,
+        local: IceCredentials,
+        now: Instant,
+    ) -> Option<IceCredentials> {
+        if self.negotiated().is_none() {
+            self.created = now;
+        }
+        self.agent.restart(local, now)
     }
 
     /// When this transport is due next.
@@ -459,6 +499,11 @@ impl Live {
         context: &mut Context<'_, S>,
     ) {
         match event {
+            // str0m takes part in SCTP whether it was started or not.
+            str0m::Event::ChannelOpen(id, _) if !self.has_data => {
+                self.rtc.direct_api().close_data_channel(id);
+                context.counters.channels_ignored += 1;
+            }
             str0m::Event::ChannelOpen(id, label) => {
                 match self.channels.opened(&mut self.rtc, id, &label) {
                     Opened::Known(channel) => {

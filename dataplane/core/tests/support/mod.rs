@@ -214,6 +214,12 @@ impl Client {
 
     /// Begins to connect.
     pub(crate) fn start(&mut self, kind: Kind, server_fingerprint: [u8; 32]) {
+        self.start_dtls(server_fingerprint);
+        self.start_data(kind);
+    }
+
+    /// Begins to connect without data channels.
+    pub(crate) fn start_dtls(&mut self, server_fingerprint: [u8; 32]) {
         let server = self.server_credentials();
         let candidate = Candidate::host(server_address(), Protocol::Udp).expect("a candidate");
         self.rtc.add_remote_candidate(candidate);
@@ -227,7 +233,11 @@ impl Client {
             bytes: server_fingerprint.to_vec(),
         });
         api.start_dtls(true).expect("DTLS starts");
-        api.start_sctp(true);
+    }
+
+    /// Begins to open data channels.
+    pub(crate) fn start_data(&mut self, kind: Kind) {
+        self.rtc.direct_api().start_sctp(true);
         if kind.opens_channels {
             self.open_channel("_reliable", true);
             self.open_channel("_lossy", false);

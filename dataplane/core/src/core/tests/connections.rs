@@ -169,6 +169,26 @@ fn a_client_that_never_finishes_dtls_is_closed() {
 }
 
 #[test]
+fn new_credentials_give_a_client_new_time_to_connect() {
+    let (mut world, fingerprint) = world(Policy::default());
+    let kind = Kind::default();
+    let mut client = support::Client::new(1, kind, world.now);
+    let mut wanted = client.wanted(kind);
+    wanted.local = credentials("server1-first", "server-password-of-the-first-offer");
+    world.command(frame(Command::EnsurePeer(Box::new(wanted.clone()))));
+    world.run(Duration::from_secs(16));
+    wanted.local = client.server_credentials();
+    world.command(frame(Command::EnsurePeer(Box::new(wanted))));
+    world.run(Duration::from_secs(16));
+    assert!(world.events.is_empty());
+
+    client.start(kind, fingerprint);
+    client.due = world.now;
+    world.clients.push(client);
+    assert!(world.run_until(Duration::from_secs(5), are_connected));
+}
+
+#[test]
 fn the_policy_refuses_what_it_must() {
     let policy = Policy {
         aead_only: true,

@@ -87,6 +87,48 @@ fn a_client_that_takes_nothing_holds_bounded_memory() {
 }
 
 #[test]
+fn channels_can_be_negotiated_after_the_connection() {
+    for opens_channels in [true, false] {
+        let (mut world, fingerprint) = world(Policy::default());
+        let kind = Kind {
+            opens_channels,
+            ..Kind::default()
+        };
+        let mut client = support::Client::new(1, kind, world.now);
+        let mut wanted = client.wanted(kind);
+        client.start_dtls(fingerprint);
+        world.clients.push(client);
+        wanted.data_channels = false;
+        world.command(frame(Command::EnsurePeer(Box::new(wanted.clone()))));
+        world.run(Duration::from_secs(2));
+        assert_eq!(connections(&world).len(), 1);
+
+        wanted.data_channels = true;
+        world.command(frame(Command::EnsurePeer(Box::new(wanted))));
+        world.with_client(0, |client| client.start_data(kind));
+        assert!(world.run_until(Duration::from_secs(10), are_connected));
+        world.run(Duration::from_millis(50));
+        assert_alive(&mut world);
+    }
+}
+
+#[test]
+fn channels_that_were_not_negotiated_are_closed() {
+    let (mut world, fingerprint) = world(Policy::default());
+    let kind = Kind::default();
+    let mut client = support::Client::new(1, kind, world.now);
+    let mut wanted = client.wanted(kind);
+    client.start(kind, fingerprint);
+    world.clients.push(client);
+    wanted.data_channels = false;
+    world.command(frame(Command::EnsurePeer(Box::new(wanted))));
+    world.run(Duration::from_secs(5));
+    assert_eq!(world.events.len(), 1, "{:?}", world.events);
+    assert_eq!(connections(&world).len(), 1);
+    assert_eq!(world.server.statistics().transport.channels_ignored, 2);
+}
+
+#[test]
 fn other_channels_are_taken_and_ignored() {
     let mut world = connected(Kind::default());
     world.events.clear();
