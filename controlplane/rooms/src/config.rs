@@ -22,7 +22,7 @@ pub struct Config {
     /// Version of this server in join responses.
     pub version: String,
     /// How long a participant without a signalling connection is kept while its media goes on:
-    /// at least 15, what LiveKit's clients take for their first attempts to resume.
+    /// at least [`SIGNAL_LOST_S_MIN`](crate::limits::SIGNAL_LOST_S_MIN).
     pub signal_lost_timeout_s: u32,
     /// Video codecs that may be published, the preferred one first.
     pub video_codecs: Vec<Codec>,

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::input::{SessionId, Time};
+use crate::limits;
 use crate::negotiation::SdpError;
 use crate::output::{CloseHow, Output};
 use crate::random::Random;
@@ -47,6 +48,12 @@ impl Context<'_> {
     /// Counts a refusal or a drop.
     pub(crate) fn count(&mut self, reason: &'static str) {
         self.counters.count(reason);
+    }
+
+    /// Until when a participant whose signalling connection is lost now may come back.
+    pub(crate) fn signal_lost_by(&self) -> Time {
+        let timeout_s = self.config.signal_lost_timeout_s;
+        self.now.after_s(timeout_s.max(limits::SIGNAL_LOST_S_MIN))
     }
 
     /// `now` and this many microseconds.

@@ -157,6 +157,7 @@ impl Room {
         self.note_joined(ctx.now);
         self.counts_changed(ctx);
         self.volatile.unsynced.insert(member);
+        self.volatile.unnegotiated.insert(member);
         self.participant_changed(member);
         Some(member)
     }

@@ -67,6 +67,10 @@ pub const REFRESH_TOKEN_US: u64 = 300_000_000;
 /// 30 s in every browser.
 pub const CONNECT_US: u64 = 45_000_000;
 
+/// Shortest time, in seconds, for which a participant without a signalling connection is kept:
+/// what LiveKit's clients take for their first attempts to resume.
+pub const SIGNAL_LOST_S_MIN: u32 = 15;
+
 /// After a transport failed the participant is told to reconnect; one that has not done so by
 /// then is removed. LiveKit's.
 pub const TRANSPORT_LOST_US: u64 = 5_000_000;

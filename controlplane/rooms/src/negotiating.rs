@@ -89,6 +89,7 @@ impl Room {
             .connection
             .accept_offer(offer, fresh)?;
         self.volatile.unsynced.insert(member);
+        self.volatile.unnegotiated.insert(member);
         self.volatile.changed = true;
         // Which track a section carries decides which codec and options its answer has.
         self.match_tracks(ctx, member, true);
@@ -146,6 +147,7 @@ impl Room {
         match link.connection.accept_answer(&answer.sdp) {
             Ok(_) => {
                 self.volatile.unsynced.insert(member);
+                self.volatile.unnegotiated.insert(member);
                 self.volatile.changed = true;
                 self.refuse_unknown_codecs(ctx, member);
             }
@@ -171,10 +173,14 @@ impl Room {
 
     /// Sends the offers, or the requests for offers, that are due.
     pub(crate) fn renegotiate(&mut self, ctx: &mut Context<'_>) {
-        for (member, _) in self.listeners() {
+        for member in std::mem::take(&mut self.volatile.unnegotiated) {
             let Some(participant) = self.members.get_mut(&member) else {
                 continue;
             };
+            // Whoever is away is asked when it is back.
+            if participant.session.is_none() {
+                continue;
+            }
             let index = participant.subscriber();
             let single = participant.single_connection();
             let link = &mut participant.links[index];
@@ -235,12 +241,9 @@ impl Room {
         };
         let (index, single) = (participant.subscriber(), participant.single_connection());
         let link = &mut participant.links[index];
-        if single {
-            link.connection.forget_requests();
-        } else {
-            link.restart_ice = link.is_negotiated();
-            link.connection.forget_requests();
-        }
+        link.connection.forget_requests();
+        link.restart_ice = !single && link.is_negotiated();
+        self.volatile.unnegotiated.insert(member);
         self.volatile.changed = true;
     }
 

@@ -7,7 +7,7 @@ use crate::permission::Permission;
 use crate::quality::QualityState;
 use crate::room::Member;
 use crate::subscribing::{Setting, Subscription, SubscriptionPermission};
-use bedside_protocol::{Phi, TrackId};
+use bedside_protocol::{Phi, Secret, TrackId};
 use livekit_protocol as proto;
 use proto::participant_info::{Kind, State};
 use serde::{Deserialize, Serialize};
@@ -70,7 +70,7 @@ pub(crate) struct Participant {
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Webrtc {
     /// Bearer of the session: whoever knows it may end it.
-    pub(crate) resource: String,
+    pub(crate) resource: Secret<String>,
     pub(crate) etag: String,
 }
 
@@ -163,7 +163,7 @@ impl Participant {
     pub(crate) fn resource(&self) -> Option<WebrtcResource> {
         self.webrtc
             .as_ref()
-            .map(|webrtc| WebrtcResource(webrtc.resource.clone()))
+            .map(|webrtc| WebrtcResource(webrtc.resource.expose().clone()))
     }
 
     pub(crate) fn state(&self) -> State {

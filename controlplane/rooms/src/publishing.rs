@@ -290,6 +290,11 @@ impl Room {
             ctx.count("section_without_codec");
             return;
         };
+        if media.codec.kind() == MediaKind::Video && !ctx.config.video_codecs.contains(&media.codec)
+        {
+            ctx.count("codec_disabled");
+            return;
+        }
         let mime = mime_of_codec(media.codec);
         let info = &mut track.info;
         receiver.mid.as_str().clone_into(&mut info.mid);

@@ -120,10 +120,7 @@ impl Room {
         }
         participant.session = None;
         participant.refresh_at = None;
-        participant.signal_lost_by = Some(
-            ctx.now
-                .after_s(ctx.config.signal_lost_timeout_s.max(SIGNAL_LOST_S_MIN)),
-        );
+        participant.signal_lost_by = Some(ctx.signal_lost_by());
         self.volatile.changed = true;
     }
 
@@ -157,6 +154,3 @@ impl Room {
         }
     }
 }
-
-/// LiveKit's clients take about this long for their first attempts.
-const SIGNAL_LOST_S_MIN: u32 = 15;

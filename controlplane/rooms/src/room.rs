@@ -62,6 +62,8 @@ pub(crate) struct Volatile {
     pub(crate) sent: Sent,
     /// Whose desired state may differ from it.
     pub(crate) unsynced: BTreeSet<Member>,
+    /// To whom something else may have to be sent than what was negotiated.
+    pub(crate) unnegotiated: BTreeSet<Member>,
     /// Whose news others have not been told.
     pub(crate) unannounced: BTreeSet<Member>,
     /// Who left since the last announcement.

@@ -509,11 +509,10 @@ impl Rooms {
 impl Room {
     /// After a restart: nobody has a signalling connection, and everyone has time to come back.
     fn restored(&mut self, ctx: &mut Context<'_>) {
-        let timeout_s = ctx.config.signal_lost_timeout_s;
         for participant in self.members.values_mut() {
             participant.session = None;
             if participant.webrtc.is_none() && participant.leave_by.is_none() {
-                participant.signal_lost_by = Some(ctx.now.after_s(timeout_s.max(15)));
+                participant.signal_lost_by = Some(ctx.signal_lost_by());
             }
             for link in &mut participant.links {
                 // Whether it is up, the data plane says when it connects.

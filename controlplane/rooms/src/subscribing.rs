@@ -213,6 +213,7 @@ impl Room {
             },
         );
         self.volatile.unsynced.insert(member);
+        self.volatile.unnegotiated.insert(member);
         self.volatile.demand.insert(track);
         self.volatile.changed = true;
         self.notice_subscriber(ctx, track);
@@ -242,6 +243,7 @@ impl Room {
             link.connection.remove_sender(track);
         }
         self.volatile.unsynced.insert(member);
+        self.volatile.unnegotiated.insert(member);
         self.volatile.demand.insert(track);
         self.volatile.changed = true;
     }

@@ -190,10 +190,10 @@ impl Rooms {
         };
         self.with_room(now, id, |room, ctx| {
             let webrtc = Webrtc {
-                resource: ctx.random.resource(),
+                resource: Secret::new(ctx.random.resource()),
                 etag: new_etag(ctx.random),
             };
-            let resource = WebrtcResource(webrtc.resource.clone());
+            let resource = WebrtcResource(webrtc.resource.expose().clone());
             let etag = webrtc.etag.clone();
             let entrance = Entrance::Webrtc(webrtc);
             let member = room

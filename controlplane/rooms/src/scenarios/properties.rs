@@ -5,6 +5,7 @@ use super::*;
 use crate::limits;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use prost::Message as _;
 
 /// One thing that somebody does.
 #[derive(Clone, Debug)]
@@ -313,6 +314,46 @@ impl World {
     }
 }
 
+/// Requests as clients send them, to be spoilt.
+fn requests() -> Vec<Vec<u8>> {
+    let mut browser = Browser::new(1);
+    browser
+        .sections
+        .push(Section::sending(Kind::Video, "camera"));
+    let sdp = browser.offer();
+    [
+        Ask::Offer(description("offer", sdp.clone(), 1)),
+        Ask::Answer(description("answer", sdp, 1)),
+        Ask::AddTrack(add_track(Kind::Video, "camera")),
+        Ask::TrackSetting(proto::UpdateTrackSettings {
+            track_sids: vec!["TR_1".to_owned(), "TR_2".to_owned()],
+            width: 640,
+            height: 360,
+            ..proto::UpdateTrackSettings::default()
+        }),
+        Ask::SubscriptionPermission(proto::SubscriptionPermission {
+            track_permissions: vec![proto::TrackPermission::default(); 3],
+            ..proto::SubscriptionPermission::default()
+        }),
+        Ask::SyncState(proto::SyncState {
+            publish_tracks: vec![proto::TrackPublishedResponse::default()],
+            datachannel_receive_states: vec![proto::DataChannelReceiveState::default()],
+            ..proto::SyncState::default()
+        }),
+        Ask::UpdateMetadata(proto::UpdateParticipantMetadata {
+            attributes: [("key".to_owned(), "value".to_owned())].into(),
+            ..proto::UpdateParticipantMetadata::default()
+        }),
+        Ask::Simulate(proto::SimulateScenario {
+            scenario: Some(proto::simulate_scenario::Scenario::SpeakerUpdate(1)),
+        }),
+    ]
+    .into_iter()
+    .map(|ask| proto::SignalRequest { message: Some(ask) }.encode_to_vec())
+    .chain([data::user("text").encode_to_vec()])
+    .collect()
+}
+
 fn run(steps: &[Step]) -> World {
     let mut world = World::new();
     for step in steps {
@@ -335,6 +376,40 @@ proptest! {
         steps in prop::collection::vec(step(), 1..60),
     ) {
         run(&steps);
+    }
+
+    #[test]
+    fn spoilt_messages_break_nothing(
+        spoilt in prop::collection::vec(
+            (any::<prop::sample::Index>(), prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6)),
+            1..40,
+        ),
+    ) {
+        let mut world = World::new();
+        world.join("doctor", Mode::V1);
+        let patient = world.join("patient", Mode::V1);
+        let requests = requests();
+        for (which, changes) in spoilt {
+            let mut bytes = requests[which.index(requests.len())].clone();
+            for (place, value) in changes {
+                let place = place.index(bytes.len());
+                bytes[place] = value;
+            }
+            if let Ok(request) = proto::SignalRequest::decode(bytes.as_slice()) {
+                let session = world.clients[patient].session;
+                let request = Box::new(request);
+                world.input(Input::Signal { session, request });
+                world.clients[patient].obeys = false;
+                world.settle();
+            }
+            let (room, peers) = (world.room(), world.held().peers.keys().copied());
+            for peer in peers.collect::<Vec<_>>() {
+                let channel = DataChannelKind::Reliable;
+                let payload = bytes.clone();
+                world.event(room, Event::Data { peer, channel, payload });
+            }
+            world.check();
+        }
     }
 
     #[test]
