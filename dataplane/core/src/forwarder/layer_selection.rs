@@ -1,6 +1,11 @@
 //! Which layer a subscriber should get.
 
-use bedside_protocol::Layer;
+use super::peer::Peer;
+use super::publisher::Track;
+use super::subscriber::Subscription;
+use super::{Forwarder, Handle};
+use bedside_protocol::{Event, Layer, MediaKind};
+use std::time::Instant;
 
 /// Which layers of a track are being received.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -18,11 +23,104 @@ impl ActiveLayers {
 
 /// The highest layer that is being received and not above `max`; `None` if there is none, and
 /// whatever was forwarded before stays.
-pub(super) fn select_layer(active: ActiveLayers, max: Layer) -> Option<Layer> {
+fn select_layer(active: ActiveLayers, max: Layer) -> Option<Layer> {
     Layer::ALL
         .into_iter()
         .rev()
         .find(|layer| *layer <= max && active.contains(*layer))
+}
+
+impl Forwarder {
+    /// The set of layers that are being received changed: say so, and let every subscription
+    /// choose anew.
+    pub(super) fn layers_changed(&mut self, now: Instant, handle: Handle<Track>) {
+        let Some(track) = self.tracks.get(handle) else {
+            return;
+        };
+        let event = Event::TrackLayers {
+            track: track.wanted.track,
+            active: track.activity(),
+        };
+        let room = track.room;
+        self.push_event(room, event);
+        self.aim_subscriptions(now, handle);
+    }
+
+    /// Lets every subscription of a track choose its layer anew.
+    pub(super) fn aim_subscriptions(&mut self, now: Instant, track: Handle<Track>) {
+        let count = self
+            .tracks
+            .get(track)
+            .map_or(0, |track| track.subscriptions.len());
+        for index in 0..count {
+            let subscription = self
+                .tracks
+                .get(track)
+                .and_then(|track| track.subscriptions.get(index).copied());
+            if let Some(subscription) = subscription {
+                self.aim_subscription(now, subscription);
+            }
+        }
+    }
+
+    pub(super) fn aim_nth_subscription(&mut self, now: Instant, peer: Handle<Peer>, index: usize) {
+        let subscription = self
+            .peers
+            .get(peer)
+            .and_then(|peer| peer.subscriptions.get(index).copied());
+        if let Some(subscription) = subscription {
+            self.aim_subscription(now, subscription);
+        }
+    }
+
+    /// Chooses a subscription's layer, asks for the key frame that it then waits for, and says
+    /// when it stopped.
+    pub(super) fn aim_subscription(&mut self, now: Instant, handle: Handle<Subscription>) {
+        let Some(subscription) = self.subscriptions.get_mut(handle) else {
+            return;
+        };
+        let Some(track) = self.tracks.get_mut(subscription.track) else {
+            return;
+        };
+        let reachable = self
+            .peers
+            .get(subscription.subscriber)
+            .is_some_and(Peer::is_reachable);
+        if subscription.wanted.paused || track.wanted.muted || !reachable {
+            subscription.stop();
+        } else {
+            subscription.aim_at(select_layer(track.active(), subscription.wanted.layer_max));
+            if subscription.kind == MediaKind::Video
+                && let Some(awaited) = subscription.awaited()
+                && let Some(layer) = track.layer_mut(awaited)
+            {
+                layer.key_frames.request();
+            }
+        }
+        let of = subscription.track;
+        self.announce_layer(handle);
+        self.arm_track(now, of);
+    }
+
+    /// Tells the control plane when the layer that a subscriber is sent changed.
+    pub(super) fn announce_layer(&mut self, handle: Handle<Subscription>) {
+        let Some(subscription) = self.subscriptions.get_mut(handle) else {
+            return;
+        };
+        if subscription.announced == subscription.current() {
+            return;
+        }
+        subscription.announced = subscription.current();
+        let event = Event::SubscriptionLayer {
+            subscriber: subscription.wanted.subscriber,
+            track: subscription.wanted.track,
+            layer: subscription.current(),
+        };
+        let room = self.tracks.get(subscription.track).map(|track| track.room);
+        if let Some(room) = room {
+            self.push_event(room, event);
+        }
+    }
 }
 
 #[cfg(test)]

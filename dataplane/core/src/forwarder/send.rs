@@ -2,20 +2,18 @@
 //! other: audio first, then what was asked for again, then video.
 
 use super::equalise::{Padded, equalise};
-use super::packet_cache::{PREFIX_BYTES, PacketFacts, passed_extensions, payload_range};
+use super::outgoing_header::{HeaderWriter, Identity, absolute_send_time};
+use super::packet_cache::{CachedPacket, PREFIX_BYTES, PacketFacts, payload_range};
 use super::peer::{Peer, Work};
 use super::publisher::{Arrival, Track};
 use super::retransmission::Resend;
 use super::sequence_map::Offsets;
 use super::subscriber::Subscription;
 use super::{Forwarder, Handle};
-use crate::PacketSink;
 use crate::rtcp::ReportBlock;
-use crate::rtp::{
-    ExtensionBlock, FixedHeader, PADDING_FLAG, PassedExtension, SequenceNumber,
-    rewrite_red_payload_types, write_header,
-};
-use bedside_protocol::{ExtensionIds, Layer, MediaKind, Mid};
+use crate::rtp::{PADDING_FLAG, PassedExtension, SequenceNumber, rewrite_red_payload_types};
+use crate::{PacketSink, Path};
+use bedside_protocol::{self as protocol, Layer, MediaKind};
 use std::ops::Range;
 use std::time::Instant;
 
@@ -51,9 +49,7 @@ enum Form {
     Plain {
         layer: Layer,
         sequence: u64,
-        offsets: Offsets,
-        ssrc: u32,
-        index: u64,
+        identity: Identity,
         /// In [`Scratch::headers`].
         header: Range<usize>,
         /// The number that a retransmission repeats.
@@ -135,7 +131,6 @@ impl Forwarder {
 
     /// Finds the place of each packet that arrived for the peer's subscriptions of one kind.
     fn place_arrivals(&mut self, now: Instant, handle: Handle<Peer>, work: &Work, kind: MediaKind) {
-        let send_time = absolute_send_time(self.clock.ntp_at(now));
         let Some(peer) = self.peers.get_mut(handle) else {
             return;
         };
@@ -145,6 +140,12 @@ impl Forwarder {
             outgoing,
             ..
         } = &mut self.scratch;
+        let mut writer = HeaderWriter {
+            ids: &peer.extensions,
+            transport_sequence: &mut peer.transport_sequence,
+            send_time: absolute_send_time(self.clock.ntp_at(now)),
+            headers,
+        };
         for of in &work.subscriptions {
             let Some(subscription) = self.subscriptions.get_mut(*of) else {
                 continue;
@@ -168,50 +169,26 @@ impl Forwarder {
                     continue;
                 };
                 let wanted = &subscription.wanted;
-                let pass_red = passes_red(wanted.red_payload_type, &packet.facts);
-                let payload_bytes = payload_range(
-                    &packet.facts,
-                    packet.prefixed_payload.len() - PREFIX_BYTES,
-                    pass_red,
-                )
-                .len();
-                let payload_type = match wanted.red_payload_type {
-                    Some(red) if pass_red => red,
-                    _ => wanted.payload_types.media,
+                let red = wanted
+                    .red_payload_type
+                    .filter(|_| packet.facts.red_primary_start.is_some());
+                let identity = Identity {
+                    payload_type: red.unwrap_or(wanted.payload_types.media),
+                    ssrc: wanted.ssrc,
+                    index: place.out,
+                    offsets: place.offsets,
                 };
-                let start = headers.len();
-                Extensions {
-                    ids: &peer.extensions,
-                    mid: &wanted.mid,
-                    send_time,
-                    transport_sequence: next_transport_sequence(
-                        &mut peer.transport_sequence,
-                        &peer.extensions,
-                    ),
-                    passed: packet.extensions,
-                }
-                .write(
-                    headers,
-                    &FixedHeader {
-                        marker: packet.facts.marker,
-                        payload_type,
-                        sequence: SequenceNumber::of(place.out),
-                        timestamp: packet.facts.timestamp.offset_by(place.offsets.timestamp),
-                        ssrc: wanted.ssrc,
-                    },
-                );
+                let header = writer.write(&packet, &wanted.mid, &identity);
                 outgoing.push(Outgoing {
                     subscription: *of,
                     track: subscription.track,
-                    plain_bytes: headers.len() - start + payload_bytes,
+                    plain_bytes: header.len() + payload_bytes(&packet, wanted),
                     padding_bytes: 0,
                     form: Form::Plain {
                         layer: arrival.layer,
                         sequence: arrival.sequence,
-                        offsets: place.offsets,
-                        ssrc: wanted.ssrc,
-                        index: place.out,
-                        header: start..headers.len(),
+                        identity,
+                        header,
                         original: None,
                     },
                 });
@@ -222,85 +199,65 @@ impl Forwarder {
     /// Finds what the peer asked for again: on the retransmission stream where it has one (RFC
     /// 4588), else exactly as it was sent.
     fn place_resends(&mut self, now: Instant, handle: Handle<Peer>, resends: &[Resend]) {
-        let send_time = absolute_send_time(self.clock.ntp_at(now));
         let Some(peer) = self.peers.get_mut(handle) else {
             return;
         };
-        let Scratch {
-            headers, outgoing, ..
-        } = &mut self.scratch;
+        let mut writer = HeaderWriter {
+            ids: &peer.extensions,
+            transport_sequence: &mut peer.transport_sequence,
+            send_time: absolute_send_time(self.clock.ntp_at(now)),
+            headers: &mut self.scratch.headers,
+        };
+        let budget = &mut peer.resend_budget;
         for resend in resends {
-            let placed = self
-                .subscriptions
-                .get_mut(resend.subscription)
-                .and_then(|subscription| {
-                    let wanted = &subscription.wanted;
-                    let Some((rtx_ssrc, rtx)) = wanted.rtx_ssrc.zip(wanted.payload_types.rtx)
-                    else {
-                        let sealed = subscription.sealed.as_mut()?;
-                        let bytes = sealed.find(resend.out)?.prefixed_payload.len() - PREFIX_BYTES;
-                        return peer.resend_budget.take(now, bytes).then_some(Outgoing {
+            let subscription = self.subscriptions.get_mut(resend.subscription);
+            let placed = subscription.and_then(|subscription| {
+                let wanted = &subscription.wanted;
+                match wanted.rtx_ssrc.zip(wanted.payload_types.rtx) {
+                    Some((rtx_ssrc, rtx)) => {
+                        let track = self.tracks.get_mut(subscription.track)?;
+                        let mut identity = Identity {
+                            payload_type: rtx,
+                            ssrc: rtx_ssrc,
+                            index: subscription.rtx_next,
+                            offsets: Offsets::default(),
+                        };
+                        let (layer, sequence, offsets) = subscription.map.find(resend.out)?;
+                        identity.offsets = offsets;
+                        let packet = track.layer_mut(layer)?.cache.find(sequence)?;
+                        let bytes = PREFIX_BYTES + payload_bytes(&packet, wanted);
+                        budget.take(now, bytes).then_some(())?;
+                        subscription.rtx_next += 1;
+                        let header = writer.write(&packet, &wanted.mid, &identity);
+                        Some(Outgoing {
+                            subscription: resend.subscription,
+                            track: subscription.track,
+                            plain_bytes: header.len() + bytes,
+                            padding_bytes: 0,
+                            form: Form::Plain {
+                                layer,
+                                sequence,
+                                identity,
+                                header,
+                                original: Some(SequenceNumber::of(resend.out)),
+                            },
+                        })
+                    }
+                    None => {
+                        let sealed = subscription.sealed.as_mut()?.find(resend.out)?;
+                        let bytes = sealed.prefixed_payload.len() - PREFIX_BYTES;
+                        budget.take(now, bytes).then_some(Outgoing {
                             subscription: resend.subscription,
                             track: subscription.track,
                             plain_bytes: bytes,
                             padding_bytes: 0,
                             form: Form::Sealed(resend.out),
-                        });
-                    };
-                    let (layer, sequence, offsets) = subscription.map.find(resend.out)?;
-                    let track = self.tracks.get_mut(subscription.track)?;
-                    let packet = track.layer_mut(layer)?.cache.find(sequence)?;
-                    let pass_red = passes_red(wanted.red_payload_type, &packet.facts);
-                    let payload_bytes = payload_range(
-                        &packet.facts,
-                        packet.prefixed_payload.len() - PREFIX_BYTES,
-                        pass_red,
-                    )
-                    .len();
-                    if !peer.resend_budget.take(now, payload_bytes) {
-                        return None;
+                        })
                     }
-                    let index = subscription.rtx_next;
-                    subscription.rtx_next += 1;
-                    let start = headers.len();
-                    Extensions {
-                        ids: &peer.extensions,
-                        mid: &wanted.mid,
-                        send_time,
-                        transport_sequence: next_transport_sequence(
-                            &mut peer.transport_sequence,
-                            &peer.extensions,
-                        ),
-                        passed: packet.extensions,
-                    }
-                    .write(
-                        headers,
-                        &FixedHeader {
-                            marker: packet.facts.marker,
-                            payload_type: rtx,
-                            sequence: SequenceNumber::of(index),
-                            timestamp: packet.facts.timestamp.offset_by(offsets.timestamp),
-                            ssrc: rtx_ssrc,
-                        },
-                    );
-                    Some(Outgoing {
-                        subscription: resend.subscription,
-                        track: subscription.track,
-                        plain_bytes: headers.len() - start + PREFIX_BYTES + payload_bytes,
-                        padding_bytes: 0,
-                        form: Form::Plain {
-                            layer,
-                            sequence,
-                            offsets,
-                            ssrc: rtx_ssrc,
-                            index,
-                            header: start..headers.len(),
-                            original: Some(SequenceNumber::of(resend.out)),
-                        },
-                    })
-                });
+                }
+            });
             match placed {
-                Some(placed) => outgoing.push(placed),
+                Some(placed) => self.scratch.outgoing.push(placed),
                 None => self.statistics.resend_refused += 1,
             }
         }
@@ -335,9 +292,7 @@ impl Forwarder {
             let Form::Plain {
                 layer,
                 sequence,
-                offsets,
-                ssrc,
-                index,
+                identity,
                 header,
                 original,
             } = packet.form
@@ -372,7 +327,7 @@ impl Forwarder {
             let payload = rewrite(
                 cached.prefixed_payload,
                 &cached.facts,
-                offsets,
+                identity.offsets,
                 &subscription.wanted,
             );
             // A retransmission says which packet it repeats just before the payload; what stands
@@ -392,8 +347,8 @@ impl Forwarder {
                 out,
                 header_bytes,
                 &cached.prefixed_payload[start..payload.end],
-                index,
-                ssrc,
+                identity.index,
+                identity.ssrc,
                 packet.padding_bytes,
             );
             let Ok(sealed_bytes) = sealed else {
@@ -405,7 +360,7 @@ impl Forwarder {
             {
                 kept_packets.insert(
                     now,
-                    index,
+                    identity.index,
                     cached.facts,
                     &[None; PassedExtension::ALL.len()],
                     &out[..sealed_bytes],
@@ -435,7 +390,7 @@ impl Forwarder {
 fn send_again(
     packet: &Outgoing,
     subscription: &mut Subscription,
-    path: crate::Path,
+    path: Path,
     sink: &mut impl PacketSink,
 ) -> Option<usize> {
     let Form::Sealed(out) = packet.form else {
@@ -455,7 +410,7 @@ fn rewrite(
     prefixed: &mut [u8],
     facts: &PacketFacts,
     offsets: Offsets,
-    wanted: &bedside_protocol::Subscription,
+    wanted: &protocol::Subscription,
 ) -> Range<usize> {
     let payload = &mut prefixed[PREFIX_BYTES..];
     let pass_red = passes_red(wanted.red_payload_type, facts);
@@ -469,54 +424,14 @@ fn rewrite(
     range.start + PREFIX_BYTES..range.end + PREFIX_BYTES
 }
 
+/// Length of what a subscriber gets of a packet's payload.
+fn payload_bytes(packet: &CachedPacket<'_>, wanted: &protocol::Subscription) -> usize {
+    let pass_red = passes_red(wanted.red_payload_type, &packet.facts);
+    let bytes = packet.prefixed_payload.len() - PREFIX_BYTES;
+    payload_range(&packet.facts, bytes, pass_red).len()
+}
+
 /// Whether a packet is RED and the subscriber takes it.
 fn passes_red(red_payload_type: Option<u8>, facts: &PacketFacts) -> bool {
     facts.red_primary_start.is_some() && red_payload_type.is_some()
-}
-
-/// What stands in an outgoing packet's header extension.
-struct Extensions<'a> {
-    ids: &'a ExtensionIds,
-    mid: &'a Mid,
-    send_time: [u8; 3],
-    transport_sequence: Option<u16>,
-    passed: &'a [u8],
-}
-
-impl Extensions<'_> {
-    fn write(&self, headers: &mut Vec<u8>, fixed: &FixedHeader) {
-        let transport_sequence = self.transport_sequence.map(u16::to_be_bytes);
-        let mut block = ExtensionBlock::default();
-        if let Some(id) = self.ids.mid {
-            block.push(id, self.mid.as_bytes());
-        }
-        if let Some(id) = self.ids.abs_send_time {
-            block.push(id, &self.send_time);
-        }
-        if let Some((id, sequence)) = self.ids.transport_cc.zip(transport_sequence.as_ref()) {
-            block.push(id, sequence);
-        }
-        for (extension, data) in passed_extensions(self.passed) {
-            if let Some(id) = extension.id(self.ids) {
-                block.push(id, data);
-            }
-        }
-        write_header(headers, fixed, &block);
-    }
-}
-
-/// The number that the packet gets in the subscriber's transport, if it negotiated the extension.
-fn next_transport_sequence(next: &mut u16, ids: &ExtensionIds) -> Option<u16> {
-    ids.transport_cc.map(|_| {
-        let sequence = *next;
-        *next = next.wrapping_add(1);
-        sequence
-    })
-}
-
-/// Seconds in 6.18 fixed point, of an NTP time
-/// (`http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time`).
-fn absolute_send_time(ntp: u64) -> [u8; 3] {
-    let [.., b0, b1, b2] = (ntp >> 14).to_be_bytes();
-    [b0, b1, b2]
 }
