@@ -122,6 +122,8 @@ impl Connection {
     /// Ends the connection and waits until its tasks have, so that no event is taken twice.
     pub(crate) async fn close(self) {
         self.state.close(&self.stream);
+        // It may be waiting for a worker that is behind; the command is dropped with it.
+        self.reader.abort();
         // A task that panicked has been reported by the hook.
         drop(self.reader.await);
         drop(self.writer.await);
@@ -131,13 +133,12 @@ impl Connection {
     pub(crate) async fn finish(mut self) {
         self.state.finishing.set(true);
         self.state.changed.notify_one();
-        if timeout(LAST_EVENTS_MAX, &mut self.writer).await.is_err() {
-            tracing::warn!("the control plane did not take the last events");
+        if timeout(LAST_EVENTS_MAX, &mut self.writer).await.is_ok() {
             self.state.close(&self.stream);
-            drop(self.writer.await);
+        } else {
+            tracing::warn!("the control plane did not take the last events");
+            self.close().await;
         }
-        self.state.close(&self.stream);
-        drop(self.reader.await);
     }
 }
 

@@ -253,9 +253,9 @@ impl Plane {
         let Some(fleet) = self.fleet.take() else {
             return Ok(());
         };
-        fleet.order_stop().await;
         let mut left: BTreeSet<WorkerId> = fleet.workers().collect();
         let all = async {
+            fleet.order_stop().await;
             while !left.is_empty() {
                 // Never `None`: `self` holds a sender.
                 let Some(worker) = self.ended.recv().await else {

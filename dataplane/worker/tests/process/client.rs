@@ -1,6 +1,6 @@
 //! A WebRTC client: str0m in RTP mode over a UDP socket, on a thread of its own.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -88,7 +88,12 @@ impl Client {
         server_fingerprint: [u8; 32],
         streams: &Streams,
     ) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let loopback: IpAddr = if server.is_ipv6() {
+            Ipv6Addr::LOCALHOST.into()
+        } else {
+            Ipv4Addr::LOCALHOST.into()
+        };
+        let socket = UdpSocket::bind((loopback, 0)).unwrap();
         let local = IceCreds {
             ufrag: format!("client{number}"),
             pass: format!("client-password-{number:016}"),

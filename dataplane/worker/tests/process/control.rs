@@ -40,8 +40,13 @@ fn a_hello_is_answered_with_what_runs() {
     for (index, worker) in welcome.workers.iter().enumerate() {
         assert_eq!(usize::from(worker.worker.0), index);
         assert_eq!((worker.sequence, worker.rooms.len()), (0, 0));
-        assert_eq!(worker.addresses.len(), 1);
-        assert!(worker.addresses[0].ip().is_loopback());
+        let ips: Vec<_> = worker
+            .addresses
+            .iter()
+            .map(|address| address.ip())
+            .collect();
+        assert_eq!(ips, config().listen);
+        assert_eq!(worker.addresses[0].port(), worker.addresses[1].port());
         ports.insert(worker.addresses[0].port());
     }
     assert_eq!(ports.len(), 2);

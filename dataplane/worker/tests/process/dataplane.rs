@@ -42,7 +42,7 @@ pub(crate) fn socket_path() -> PathBuf {
 pub(crate) fn config() -> DataplaneConfig {
     DataplaneConfig {
         workers: 2,
-        listen: vec!["127.0.0.1".parse().unwrap()],
+        listen: vec!["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
         port: 0,
         pin: true,
         policy: Policy::default(),
