@@ -16,6 +16,7 @@ mod attacks;
 mod commands;
 mod connections;
 mod data;
+mod hostile_sctp;
 
 fn core(now: Instant, policy: Policy) -> (Core, [u8; 32]) {
     let certificate = Certificate::generate().unwrap();

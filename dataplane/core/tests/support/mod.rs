@@ -145,12 +145,17 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(number: u16, kind: Kind, now: Instant) -> Self {
+        Self::with_config(number, kind, now, RtcConfig::new())
+    }
+
+    /// One whose str0m is configured further.
+    pub(crate) fn with_config(number: u16, kind: Kind, now: Instant, config: RtcConfig) -> Self {
         let address = SocketAddr::from(([203, 0, 113, 1], 10_000 + number));
         let local = IceCreds {
             ufrag: format!("client{number}"),
             pass: format!("client-password-{number:016}"),
         };
-        let mut rtc = RtcConfig::new()
+        let mut rtc = config
             .set_local_ice_credentials(local.clone())
             .set_dtls_version(kind.dtls)
             .set_rtp_mode(true)
