@@ -96,3 +96,57 @@ fn every_setting_reaches_its_field() {
     assert_eq!(config.rooms.video_codecs, [Codec::H264, Codec::Vp8]);
     assert_eq!(config.webhooks.urls.len(), 3);
 }
+
+/// The page that documents every setting.
+const PAGE: &str = include_str!("../../../../docs/reference/configuration.md");
+
+#[test]
+fn the_pages_examples_are_accepted() {
+    let examples: Vec<_> = PAGE
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert_eq!(examples.len(), 2);
+    for example in examples {
+        Config::from_toml(example).expect(example);
+    }
+}
+
+#[test]
+fn the_page_names_every_setting() {
+    // The refusal of an unknown key lists the known ones.
+    let settings = |section: &str| -> Vec<String> {
+        let text = format!(
+            "{section}{}no_such_setting = 1",
+            if section.is_empty() { "" } else { "." }
+        );
+        let words = Config::from_toml(&text).expect_err("unknown").to_string();
+        let (_, listed) = words.split_once("expected").expect("a list");
+        listed
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect()
+    };
+    let sections = ["tls", "media", "rooms", "webhooks"];
+    let top = settings("");
+    for setting in &top {
+        let heading = format!("## `[{setting}]`");
+        let row = format!("| `{setting}` |");
+        let wanted = if sections.contains(&setting.as_str()) {
+            heading
+        } else {
+            row
+        };
+        assert!(PAGE.contains(&wanted), "{wanted}");
+    }
+    assert_eq!(top.len(), 9);
+    for section in sections {
+        for setting in settings(section) {
+            let row = format!("| `{section}.{setting}` |");
+            assert!(PAGE.contains(&row), "{row}");
+        }
+    }
+}

@@ -220,3 +220,29 @@ async fn a_second_server_on_the_same_directory_is_refused() {
     );
     bench.stop().await;
 }
+
+#[tokio::test]
+async fn every_documented_route_is_served() {
+    let bench = Bench::new().await;
+    let client = bench.client();
+    let page = include_str!("../../../../docs/reference/http.md");
+    let routes: Vec<_> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .filter_map(|(route, _)| route.split_once(" /"))
+        .collect();
+    assert!(routes.len() > 10, "{routes:?}");
+    for (method, path) in routes {
+        let answer = client
+            .request(method, &format!("/{path}"), &[("Content-Length", "0")])
+            .await;
+        let unserved = ["nothing is served here", "there is no such method"]
+            .iter()
+            .any(|words| answer.body.contains(words));
+        assert!(
+            !unserved && answer.status != "405",
+            "{method} /{path}: {answer:?}"
+        );
+    }
+    bench.stop().await;
+}
