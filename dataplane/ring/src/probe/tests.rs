@@ -24,10 +24,10 @@ fn an_old_kernel_and_a_sysctl_are_reported_with_what_to_type() {
         kernel: host.kernel.clone(),
         checks: settings(&host),
     };
-    assert!(!report.is_usable());
+    assert!(report.is_usable(), "settings only warn: setting up decides");
     let text = report.to_string();
     for part in [
-        "FAIL kernel",
+        "warn kernel",
         "sysctl -w",
         "warn locked memory: 65536",
         "ulimit -l",
