@@ -39,6 +39,13 @@ pub(crate) enum WorkerError {
         source: io::Error,
     },
 
+    /// The kernel refused to take rights away from the process.
+    #[error("cannot give up core dumps and privileges: {source}")]
+    Hardening {
+        /// The kernel's answer.
+        source: io::Error,
+    },
+
     /// The cryptographic module gave no random bytes or no certificate.
     #[error("the cryptographic module does not work: {what}")]
     Cryptography {

@@ -10,6 +10,7 @@ mod connection;
 mod control;
 mod error;
 mod fleet;
+mod hardening;
 mod limits;
 mod random;
 mod socket;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
 }
 
 fn run(socket: &Path) -> Result<(), WorkerError> {
+    hardening::give_up()?;
     let report = bedside_ring::probe();
     if !report.is_usable() {
         return Err(WorkerError::Engine {

@@ -64,6 +64,28 @@ fn the_socket_is_for_this_user_alone() {
 }
 
 #[test]
+fn it_gives_up_core_dumps_and_privileges() {
+    let dataplane = Dataplane::start();
+    let words = |line: &str| {
+        line.split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let limits = dataplane.proc("limits");
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"))
+        .unwrap();
+    assert_eq!(words(core)[4..6], ["0", "0"]);
+    let status = dataplane.proc("status");
+    let privileges = status
+        .lines()
+        .find(|line| line.starts_with("NoNewPrivs"))
+        .unwrap();
+    assert_eq!(words(privileges), ["NoNewPrivs:", "1"]);
+}
+
+#[test]
 fn another_version_is_refused_and_the_next_one_may_try() {
     let dataplane = Dataplane::start();
     let mut control = dataplane.connect();

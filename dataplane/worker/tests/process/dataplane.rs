@@ -84,6 +84,11 @@ impl Dataplane {
         &self.socket
     }
 
+    /// What the kernel says about the process, in `/proc`.
+    pub(crate) fn proc(&self, file: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
+    }
+
     pub(crate) fn connect(&self) -> Control {
         let stream = UnixStream::connect(&self.socket).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();

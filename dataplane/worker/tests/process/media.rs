@@ -23,7 +23,7 @@ fn join(control: &mut Control, welcome: &Welcome, client: &Client) {
 fn start(welcome: &Welcome, number: u16, dtls: DtlsVersion, streams: &Streams) -> Client {
     // Odd ones come over IPv4, even ones over IPv6.
     let addresses = &welcome.workers[usize::from(WORKER.0)].addresses;
-    let server = addresses[usize::from(number % 2 == 0)];
+    let server = addresses[usize::from(number.is_multiple_of(2))];
     Client::start(number, dtls, server, welcome.fingerprint_sha256, streams)
 }
 
