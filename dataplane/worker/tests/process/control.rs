@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Stdio;
 
-use bedside_protocol::limits::FRAME_BYTES_MAX;
+use bedside_protocol::limits::{COMMANDS_WAITING_MAX, FRAME_BYTES_MAX};
 use bedside_protocol::{
     BootId, Command, DataplaneConfig, Event, FromControl, Hello, PROTOCOL_VERSION, Policy, Refusal,
     Room, RoomId, WorkerId,
@@ -289,6 +289,28 @@ fn events_wait_for_the_next_control_plane() {
             break;
         }
     }
+}
+
+#[test]
+fn more_commands_than_a_queue_holds_are_all_carried_out() {
+    const COMMANDS: u64 = 5 * COMMANDS_WAITING_MAX as u64;
+    let dataplane = Dataplane::start();
+    let (mut control, _) = dataplane.control(1);
+    let mut sender = control.sender();
+    let sending = std::thread::spawn(move || {
+        for _ in 0..COMMANDS {
+            sender.command(RoomId(999), on(9));
+        }
+    });
+    // Events may be dropped while the reader is behind; the numbers count all of them.
+    let mut last = 0;
+    while last < COMMANDS {
+        let event = control.event();
+        assert!(event.sequence > last);
+        last = event.sequence;
+    }
+    sending.join().unwrap();
+    assert_eq!(refused(&mut control), COMMANDS + 1);
 }
 
 #[test]

@@ -156,6 +156,16 @@ impl Control {
         }));
     }
 
+    /// Another handle to the same connection, to send from another thread.
+    pub(crate) fn sender(&self) -> Self {
+        let stream = self.stream.try_clone().unwrap();
+        Self {
+            stream,
+            decoder: Decoder::new(),
+            generation: self.generation,
+        }
+    }
+
     pub(crate) fn greet(&mut self, hello: Hello) -> Result<Welcome, Refusal> {
         self.generation = hello.generation;
         self.send(&FromControl::Hello(hello));
