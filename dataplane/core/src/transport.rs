@@ -10,6 +10,7 @@ mod dtls;
 mod handshakes;
 mod ice;
 pub(crate) mod limits;
+mod messages;
 mod peer;
 mod rooms;
 mod timers;
@@ -19,17 +20,19 @@ pub use certificate::Certificate;
 use crate::forwarder::MediaKeys;
 use crate::{PacketSink, Path};
 use bedside_protocol::{
-    CloseReason, DataMessage, Event, Generation, IceCredentials, Peer as Wanted, PeerId, Policy,
-    RoomId,
+    CloseReason, DataChannelKind, DataMessage, Event, Generation, IceCredentials, Peer as Wanted,
+    PeerId, Policy, RoomId,
 };
 use foldhash::quality::FixedState;
 use handshakes::Handshakes;
 use ice::{ANSWER_BYTES_MAX, Check, NotACheck, check_credentials};
 use limits::{CONSENT_EXPIRES_AFTER, DISCONNECTED_AFTER, PEERS_MAX, TIMERS_PER_CALL};
+use messages::{Messages, Waiting};
 use peer::{Live, Peer, State};
 use rooms::Rooms;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 use str0m::config::CryptoProvider;
@@ -52,6 +55,7 @@ pub(crate) struct Transports {
     by_path: HashMap<Path, usize, FixedState>,
     timers: Timers,
     handshakes: Handshakes,
+    messages: Messages,
     events: VecDeque<(RoomId, Event)>,
     notices: VecDeque<Notice>,
     counters: TransportStatistics,
@@ -108,6 +112,8 @@ pub struct TransportStatistics {
     pub data_ignored: u64,
     /// Data channels ignored: with an unknown label, or doubled.
     pub channels_ignored: u64,
+    /// Transports closed because something panicked over them. Always 0; more is a fault.
+    pub panicked: u64,
     /// Times that a transport did not settle in its turns. Always 0; more is a fault.
     pub stalled: u64,
 }
@@ -157,6 +163,7 @@ impl Transports {
             by_path: HashMap::with_hasher(hasher),
             timers: Timers::default(),
             handshakes: Handshakes::default(),
+            messages: Messages::default(),
             events: VecDeque::new(),
             notices: VecDeque::new(),
             counters: TransportStatistics::default(),
@@ -180,13 +187,18 @@ impl Transports {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let handshake = self.handshakes.due();
-        handshake.into_iter().chain(self.timers.next()).min()
+        let waiting = [
+            self.handshakes.due(),
+            self.messages.due(),
+            self.timers.next(),
+        ];
+        waiting.into_iter().flatten().min()
     }
 
-    /// Begins a call: handshakes may use processor time again.
+    /// Begins a turn of the worker: handshakes and messages may use processor time again.
     pub(crate) fn begin(&mut self) {
         self.handshakes.begin();
+        self.messages.begin();
     }
 
     pub(crate) fn ensure_room(&mut self, generation: Generation, room: RoomId) {
@@ -339,7 +351,8 @@ impl Transports {
         }
     }
 
-    /// Sends a message to the peers of `room` that it names.
+    /// Sends a message to the peers of `room` that it names. Some may have to wait for a later
+    /// call.
     pub(crate) fn send_data(
         &mut self,
         now: Instant,
@@ -347,19 +360,50 @@ impl Transports {
         message: &DataMessage,
         sink: &mut impl PacketSink,
     ) {
-        for peer in &message.peers {
-            let slot = self.by_peer.get(peer).copied();
-            let live = slot.filter(|&slot| {
-                matches!(&self.slots[slot], Some(peer) if peer.room == room && peer.is_live())
-            });
-            let Some(slot) = live else {
-                self.counters.data_without_channel += 1;
-                continue;
-            };
-            self.with(now, slot, sink, |live, peer, context| {
-                live.send(peer, message.channel, &message.payload, context)
-            });
+        let mut peers = message.peers.iter();
+        while !self.messages.must_wait() && !peers.as_slice().is_empty() && self.messages.may_step()
+        {
+            if let Some(peer) = peers.next() {
+                self.send_to(now, room, *peer, message.channel, &message.payload, sink);
+            }
         }
+        let peers: VecDeque<_> = peers.copied().collect();
+        let count = peers.len() as u64;
+        if count == 0 {
+            return;
+        }
+        let is_kept = self.messages.keep(Waiting {
+            since: now,
+            room,
+            channel: message.channel,
+            payload: message.payload.clone(),
+            peers,
+        });
+        if !is_kept {
+            self.counters.data_dropped += count;
+        }
+    }
+
+    fn send_to(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        peer: PeerId,
+        channel: DataChannelKind,
+        payload: &[u8],
+        sink: &mut impl PacketSink,
+    ) {
+        let slot = self.by_peer.get(&peer).copied();
+        let live = slot.filter(
+            |&slot| matches!(&self.slots[slot], Some(peer) if peer.room == room && peer.is_live()),
+        );
+        let Some(slot) = live else {
+            self.counters.data_without_channel += 1;
+            return;
+        };
+        self.with(now, slot, sink, |live, peer, context| {
+            live.send(peer, channel, payload, context)
+        });
     }
 
     /// Closes every transport.
@@ -494,6 +538,16 @@ impl Transports {
                 live.dtls_received(peer, &datagram, context)
             });
         }
+        while self.messages.must_wait() && self.messages.may_step() {
+            let Some(mut message) = self.messages.take() else {
+                break;
+            };
+            if let Some(peer) = message.peers.pop_front() {
+                let (room, channel) = (message.room, message.channel);
+                self.send_to(now, room, peer, channel, &message.payload, sink);
+            }
+            self.messages.put_back(message);
+        }
         for _ in 0..TIMERS_PER_CALL {
             let Some(slot) = self.timers.pop(now) else {
                 break;
@@ -571,9 +625,18 @@ impl Transports {
             notices: &mut self.notices,
             counters: &mut self.counters,
         };
-        match work(live, peer.id, &mut context) {
-            Ok(()) => self.timers.set(slot, live.due()),
-            Err(reason) => self.end(now, slot, reason, sink),
+        // str0m and what it stands on assert things about themselves on the way. What they get
+        // wrong over one client's packets must not end the calls of all the others.
+        let id = peer.id;
+        let worked = catch_unwind(AssertUnwindSafe(|| work(live, id, &mut context)));
+        match worked {
+            Ok(Ok(())) => self.timers.set(slot, live.due()),
+            Ok(Err(reason)) => self.end(now, slot, reason, sink),
+            Err(_) => {
+                context.counters.panicked += 1;
+                live.abandon();
+                self.end(now, slot, CloseReason::DtlsFailed, sink);
+            }
         }
     }
 

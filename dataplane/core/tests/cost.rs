@@ -2,7 +2,7 @@
 //! `cargo test --release -p bedside-core --test cost -- --ignored --nocapture`.
 
 use bedside_core::{Certificate, Clock, Core, CoreConfig, Datagram, PacketSink, Path};
-use bedside_protocol::{Event, Policy};
+use bedside_protocol::{Command, DataChannelKind, DataMessage, Event, Policy};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -71,7 +71,7 @@ fn join(world: &mut World<Timed>, number: u16, kind: Kind, fingerprint: [u8; 32]
     let wanted = client.wanted(kind);
     client.start(kind, fingerprint);
     world.clients.push(client);
-    let command = frame(bedside_protocol::Command::EnsurePeer(Box::new(wanted)));
+    let command = frame(Command::EnsurePeer(Box::new(wanted)));
     world.with_server(|server, now, sink| {
         server.time(|core| core.handle_command(now, command, sink));
     });
@@ -181,6 +181,34 @@ fn what_a_join_storm_stalls() {
         times.iter().sum::<Duration>(),
         times.iter().max().expect("there were calls"),
     );
+}
+
+/// A message to everybody in a room, in one command.
+#[test]
+#[ignore = "it measures"]
+fn what_a_message_to_many_costs() {
+    const COUNT: u16 = 200;
+    let (mut world, fingerprint) = world();
+    for number in 1..=COUNT {
+        join(&mut world, number, Kind::default(), fingerprint);
+    }
+    assert!(world.run_until(Duration::from_secs(10), are_connected));
+    world.run(Duration::from_millis(50));
+    world.server.times.clear();
+    for size_bytes in [100, 1_000, 15_000] {
+        let command = frame(Command::SendData(DataMessage {
+            peers: world.clients.iter().map(|client| client.peer).collect(),
+            channel: DataChannelKind::Reliable,
+            payload: vec![1; size_bytes],
+        }));
+        world.with_server(|server, now, sink| {
+            server.time(|core| core.handle_command(now, command, sink));
+        });
+        let time = world.server.times.pop().expect("it was timed");
+        println!("{size_bytes} bytes to {COUNT}: {time:?}");
+        world.run(Duration::from_secs(1));
+        world.server.times.clear();
+    }
 }
 
 #[test]

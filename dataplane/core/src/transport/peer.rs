@@ -333,6 +333,12 @@ impl Live {
         self.drive(peer, context)
     }
 
+    /// Gives it up as it is: it says no more, not even goodbye.
+    pub(super) fn abandon(&mut self) {
+        self.rtc.disconnect();
+        drop(Findings::take());
+    }
+
     /// Says goodbye as far as there is anyone to say it to.
     pub(super) fn close<S: PacketSink>(&mut self, context: &mut Context<'_, S>) {
         if self.rtc.close().is_err() {

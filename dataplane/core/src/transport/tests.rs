@@ -197,3 +197,24 @@ fn a_slot_is_used_again_without_a_trace_of_its_last_user() {
     });
     assert_eq!(world.server.transports.slots.len(), 1);
 }
+
+#[test]
+fn a_panic_over_one_transport_closes_that_one() {
+    let mut world = world(Kind::default());
+    let connected = |world: &World<Kept>| world.clients[0].channels.len() == 2;
+    assert!(world.run_until(Duration::from_secs(5), connected));
+    world.with_server(|server, now, sink| {
+        server
+            .transports
+            .with(now, 0, sink, |_, _, _| panic!("a fault, for this test"));
+    });
+    let statistics = world.server.transports.statistics();
+    assert_eq!((statistics.panicked, statistics.closed), (1, 1));
+    let closed = Event::PeerClosed {
+        peer: world.clients[0].peer,
+        reason: CloseReason::DtlsFailed,
+    };
+    assert!(world.events.contains(&closed));
+    assert!(world.server.transports.by_path.is_empty());
+    world.run(Duration::from_secs(1));
+}

@@ -1,6 +1,7 @@
 //! Data channels.
 
 use super::*;
+use crate::transport::limits::{MESSAGE_STEPS_PER_CALL, MESSAGES_WAITING_BYTES_MAX};
 
 #[test]
 fn messages_pass_both_ways_on_both_channels() {
@@ -61,6 +62,54 @@ fn a_message_to_many_reaches_who_can_be_reached() {
 }
 
 #[test]
+fn messages_to_many_are_sent_in_turns_and_in_order() {
+    let mut world = connected(Kind::default());
+    let peer = world.clients[0].peer;
+    // The same receiver stands for many.
+    let receivers = [peer; 3 * MESSAGE_STEPS_PER_CALL];
+    let sent = Rc::new(RefCell::new(0));
+    let counted = Rc::clone(&sent);
+    world.weather = Box::new(move |source, _, bytes| {
+        *counted.borrow_mut() += usize::from(source == support::server_address());
+        vec![bytes]
+    });
+    let now = world.now;
+    world.command(send(&receivers, DataChannelKind::Reliable, b"first"));
+    world.command(send(&[peer], DataChannelKind::Reliable, b"second"));
+    assert!(*sent.borrow() <= MESSAGE_STEPS_PER_CALL);
+    assert!(world.server.poll_timeout().is_some_and(|due| due <= now));
+    world.run(Duration::from_secs(3));
+    let received: Vec<_> = world.clients[0]
+        .data
+        .iter()
+        .map(|(_, message)| &message[..])
+        .collect();
+    let mut expected = vec![&b"first"[..]; receivers.len()];
+    expected.push(b"second");
+    assert_eq!(received, expected);
+}
+
+#[test]
+fn messages_that_wait_their_turn_are_bounded() {
+    let mut world = connected(Kind::default());
+    let nobody = [PeerId(99); 2 * MESSAGE_STEPS_PER_CALL];
+    let message = vec![0; DATA_MESSAGE_BYTES_MAX];
+    let (core, mut sink) = (&mut world.server, support::Outgoing::default());
+    for _ in 0..100 {
+        core.handle_command(
+            world.now,
+            send(&nobody, DataChannelKind::Lossy, &message),
+            &mut sink,
+        );
+    }
+    let kept = MESSAGES_WAITING_BYTES_MAX / DATA_MESSAGE_BYTES_MAX;
+    let dropped = core.statistics().transport.data_dropped;
+    assert_eq!(dropped, ((100 - kept) * nobody.len()) as u64);
+    world.run(Duration::from_millis(100));
+    assert_alive(&mut world);
+}
+
+#[test]
 fn a_client_that_takes_nothing_holds_bounded_memory() {
     let mut world = connected(Kind::default());
     let peer = world.clients[0].peer;
@@ -69,6 +118,7 @@ fn a_client_that_takes_nothing_holds_bounded_memory() {
         world.command(send(&[peer], DataChannelKind::Reliable, &[number; 16_000]));
         world.command(send(&[peer], DataChannelKind::Lossy, &[number; 16_000]));
     }
+    world.run(Duration::from_millis(10));
     let dropped = world.server.statistics().transport.data_dropped;
     assert!(dropped > 150, "{dropped}");
 
