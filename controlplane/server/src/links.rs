@@ -389,3 +389,6 @@ const IDENTITY_CHARACTERS: usize = 16;
 
 /// From the click to the join, with time to choose a camera.
 const JOIN_TOKEN_LIFETIME: Duration = Duration::from_secs(600);
+
+#[cfg(test)]
+mod tests;

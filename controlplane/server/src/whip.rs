@@ -189,3 +189,6 @@ const SDP: HeaderValue = HeaderValue::from_static("application/sdp");
 const FRAGMENT: HeaderValue = HeaderValue::from_static("application/trickle-ice-sdpfrag");
 const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
 const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+
+#[cfg(test)]
+mod tests;

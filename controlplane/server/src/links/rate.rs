@@ -32,7 +32,7 @@ impl RateLimit {
                 return false;
             }
         }
-        let bucket = sources.entry(source).or_insert(Bucket {
+        let bucket = sources.entry(source).or_insert_with(|| Bucket {
             left: f64::from(LINK_REQUESTS_BURST),
             at: now,
         });

@@ -38,6 +38,26 @@ fn a_key_of_another_certificate_is_refused() {
 }
 
 #[test]
+fn the_days_left_are_those_of_a_certificate_that_can_be_used() {
+    let scratch = scratch();
+    let (files, _) = development::ensure(scratch.path(), &[]).expect("made");
+    let mut config = Config::default();
+    assert!(matches!(certificate_expiry(&config), Err(Error::Config(_))));
+    config.tls.certificate_file = Some(files.certificate.clone());
+    config.tls.key_file = Some(files.key.clone());
+    let days = certificate_expiry(&config).expect("good");
+    assert!((1..=398).contains(&days), "{days}");
+    let other = scratch.path().join("other");
+    std::fs::create_dir(&other).expect("ours");
+    let (others, _) = development::ensure(&other, &[]).expect("made");
+    config.tls.key_file = Some(others.key);
+    assert!(matches!(
+        certificate_expiry(&config),
+        Err(Error::Certificate(_))
+    ));
+}
+
+#[test]
 fn nothing_can_be_resumed() {
     let scratch = scratch();
     let (files, _) = development::ensure(scratch.path(), &[]).expect("made");

@@ -40,7 +40,11 @@ impl Target {
         let authority = uri.authority().ok_or_else(refuse)?;
         let host = authority.host().trim_matches(['[', ']']).to_owned();
         let secure = uri.scheme_str() == Some("https");
-        let without_user = authority.as_str().rsplit('@').next().unwrap_or_default();
+        if authority.as_str().contains('@') {
+            let words =
+                "`webhooks.urls`: a name and password in a URL are not sent; leave them out";
+            return Err(Error::Config(words.to_owned()));
+        }
         let tls = if secure {
             let name = ServerName::try_from(host.clone()).map_err(|_| refuse())?;
             Some((Arc::new(tls(ca_file)?), name))
@@ -51,7 +55,7 @@ impl Target {
             port: authority
                 .port_u16()
                 .unwrap_or(if secure { 443 } else { 80 }),
-            host_header: HeaderValue::from_str(without_user).map_err(|_| refuse())?,
+            host_header: HeaderValue::from_str(authority.as_str()).map_err(|_| refuse())?,
             path: uri
                 .path_and_query()
                 .cloned()

@@ -71,6 +71,9 @@ fn what_cannot_work_is_refused_at_start() {
     assert!(matches!(unknown_key, Err(Error::Config(_))));
     let not_a_url = config(&|config| config.urls = vec!["https://".to_owned()]);
     assert!(matches!(not_a_url, Err(Error::Config(_))));
+    let password = config(&|config| config.urls = vec!["https://a:b@receiver.example".to_owned()]);
+    let words = password.expect_err("not sent").to_string();
+    assert!(!words.contains("a:b"), "{words}");
     let no_authorities = scratch.path().join("ca.pem");
     std::fs::write(&no_authorities, "nothing").expect("writes");
     let no_authorities = config(&|config| config.ca_file = Some(no_authorities.clone()));

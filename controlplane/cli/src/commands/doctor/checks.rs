@@ -7,9 +7,11 @@ use serde::Deserialize;
 use std::{
     fs,
     net::{SocketAddr, TcpListener, UdpSocket},
+    num::NonZero,
     os::unix::{fs::PermissionsExt, net::UnixStream},
     path::Path,
     process::Command,
+    thread::available_parallelism,
 };
 
 /// What a worker's sockets ask for, bytes: 4 MiB holds 25 ms of a saturated worker's datagrams.
@@ -177,6 +179,14 @@ fn certificate(config: &Config) -> Check {
             "set tls.certificate_file and tls.key_file before patients use it",
         );
     }
+    if config.tls.certificate_file.is_none() {
+        return Check::bad(
+            name,
+            Outcome::Problem,
+            "none is configured",
+            "set tls.certificate_file and tls.key_file, or tls.development = true for a trial",
+        );
+    }
     match certificate_expiry(config) {
         Ok(days) if days < 0 => Check::bad(
             name,
@@ -231,11 +241,25 @@ fn ports(config: &Config) -> Vec<Check> {
         checks.push(port("TCP", *address, bound, running));
     }
     for ip in &config.media.listen {
-        let address = SocketAddr::new(*ip, config.media.port);
-        let bound = UdpSocket::bind(address).map(drop);
-        checks.push(port("UDP", address, bound, running));
+        for media_port in media_ports(config) {
+            let address = SocketAddr::new(*ip, media_port);
+            let bound = UdpSocket::bind(address).map(drop);
+            checks.push(port("UDP", address, bound, running));
+        }
     }
     checks
+}
+
+/// One a worker, or none in particular.
+fn media_ports(config: &Config) -> impl Iterator<Item = u16> {
+    let cores = || available_parallelism().map_or(1, NonZero::get);
+    let workers = match (config.media.port, config.media.workers) {
+        (0, _) => 1,
+        (_, 0) => u16::try_from(cores()).unwrap_or(u16::MAX),
+        (_, workers) => workers,
+    };
+    let first = config.media.port;
+    (0..workers).map_while(move |worker| first.checked_add(worker))
 }
 
 fn port(protocol: &str, address: SocketAddr, bound: std::io::Result<()>, running: bool) -> Check {
