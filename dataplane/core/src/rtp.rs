@@ -11,9 +11,11 @@ mod sequence;
 mod vp8;
 
 pub use extensions::{
-    AudioLevel, Elements, ExtensionBlock, PassedExtension, ReceivedExtensions, elements,
+    AudioLevel, Elements, ExtensionForm, PassedExtension, ReceivedExtensions, elements,
 };
-pub use header::{FixedHeader, HEADER_BYTES_MIN, Header, PADDING_FLAG, write_header};
+pub use header::{
+    FixedHeader, HEADER_BYTES_MIN, Header, PADDING_FLAG, begin_header, finish_header,
+};
 pub use key_frame::{KeyFrame, find_key_frame};
 pub use red::{Red, rewrite_red_payload_types};
 pub use sequence::{SequenceNumber, Timestamp};

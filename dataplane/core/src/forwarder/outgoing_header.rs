@@ -2,7 +2,9 @@
 
 use super::packet_cache::{CachedPacket, passed_extensions};
 use super::sequence_map::Offsets;
-use crate::rtp::{ExtensionBlock, FixedHeader, SequenceNumber, write_header};
+use crate::rtp::{
+    ExtensionForm, FixedHeader, SequenceNumber, Timestamp, begin_header, finish_header,
+};
 use bedside_protocol::{ExtensionIds, Mid};
 use std::ops::Range;
 
@@ -30,37 +32,118 @@ impl HeaderWriter<'_> {
     /// Appends the header of `packet`, and says where it stands.
     pub(super) fn write(
         &mut self,
-        packet: &CachedPacket<'_>,
+        templates: &mut HeaderTemplates,
         mid: &Mid,
+        packet: &CachedPacket<'_>,
         identity: &Identity,
     ) -> Range<usize> {
+        templates.refresh(self.ids, mid);
+        let passed = passed_extensions(packet.extensions)
+            .filter_map(|(extension, data)| Some((extension.id(self.ids)?, data)));
+        let template = templates.choose(passed.clone());
         let start = self.headers.len();
-        let transport_sequence = self.transport_sequence.to_be_bytes();
-        let mut block = ExtensionBlock::default();
-        if let Some(id) = self.ids.mid {
-            block.push(id, mid.as_bytes());
-        }
-        if let Some(id) = self.ids.abs_send_time {
-            block.push(id, &self.send_time);
-        }
-        if let Some(id) = self.ids.transport_cc {
-            block.push(id, &transport_sequence);
-            *self.transport_sequence = self.transport_sequence.wrapping_add(1);
-        }
-        for (extension, data) in passed_extensions(packet.extensions) {
-            if let Some(id) = extension.id(self.ids) {
-                block.push(id, data);
-            }
-        }
-        let fixed = FixedHeader {
+        self.headers.extend_from_slice(&template.bytes);
+        let header = &mut self.headers[start..];
+        FixedHeader {
             marker: packet.facts.marker,
             payload_type: identity.payload_type,
             sequence: SequenceNumber::of(identity.index),
             timestamp: packet.facts.timestamp.offset_by(identity.offsets.timestamp),
             ssrc: identity.ssrc,
-        };
-        write_header(self.headers, &fixed, &block);
+        }
+        .overwrite(header);
+        if let Some(at) = template.send_time_at {
+            header[at..at + 3].copy_from_slice(&self.send_time);
+        }
+        if let Some(at) = template.transport_sequence_at {
+            header[at..at + 2].copy_from_slice(&self.transport_sequence.to_be_bytes());
+            *self.transport_sequence = self.transport_sequence.wrapping_add(1);
+        }
+        for (id, data) in passed {
+            template.form.write_element(self.headers, id, data);
+        }
+        finish_header(self.headers, start);
         start..self.headers.len()
+    }
+}
+
+/// What the headers of a subscription have in common, in either form of the extension.
+#[derive(Default)]
+pub(super) struct HeaderTemplates {
+    made_for: Option<(ExtensionIds, Mid)>,
+    one_byte: Option<Template>,
+    two_byte: Template,
+}
+
+struct Template {
+    form: ExtensionForm,
+    bytes: Vec<u8>,
+    send_time_at: Option<usize>,
+    transport_sequence_at: Option<usize>,
+}
+
+impl Default for Template {
+    fn default() -> Self {
+        Self {
+            form: ExtensionForm::TwoByte,
+            bytes: Vec::new(),
+            send_time_at: None,
+            transport_sequence_at: None,
+        }
+    }
+}
+
+impl HeaderTemplates {
+    /// Makes them anew if they are not for these ids and this media section.
+    fn refresh(&mut self, ids: &ExtensionIds, mid: &Mid) {
+        let wanted = Some((*ids, *mid));
+        if self.made_for != wanted {
+            self.made_for = wanted;
+            let fits = [ids.mid, ids.abs_send_time, ids.transport_cc]
+                .into_iter()
+                .flatten()
+                .all(|id| ExtensionForm::OneByte.fits(id, mid.as_bytes()));
+            self.one_byte = fits.then(|| Template::new(ExtensionForm::OneByte, ids, mid));
+            self.two_byte = Template::new(ExtensionForm::TwoByte, ids, mid);
+        }
+    }
+
+    /// The shorter form that takes all of `passed`.
+    fn choose<'a>(&self, mut passed: impl Iterator<Item = (u8, &'a [u8])>) -> &Template {
+        match &self.one_byte {
+            Some(one_byte) if passed.all(|(id, data)| one_byte.form.fits(id, data)) => one_byte,
+            _ => &self.two_byte,
+        }
+    }
+}
+
+impl Template {
+    fn new(form: ExtensionForm, ids: &ExtensionIds, mid: &Mid) -> Self {
+        let mut bytes = Vec::new();
+        let fixed = FixedHeader {
+            marker: false,
+            payload_type: 0,
+            sequence: SequenceNumber(0),
+            timestamp: Timestamp(0),
+            ssrc: 0,
+        };
+        begin_header(&mut bytes, &fixed, form);
+        if let Some(id) = ids.mid {
+            form.write_element(&mut bytes, id, mid.as_bytes());
+        }
+        let mut placeholder = |id: Option<u8>, data: &[u8]| {
+            let id = id.filter(|id| form.fits(*id, data))?;
+            form.write_element(&mut bytes, id, data);
+            Some(bytes.len() - data.len())
+        };
+        let send_time_at = placeholder(ids.abs_send_time, &[0; 3]);
+        let transport_sequence_at = placeholder(ids.transport_cc, &[0; 2]);
+        Self {
+            form,
+            bytes,
+            send_time_at,
+            transport_sequence_at,
+        }
     }
 }
 

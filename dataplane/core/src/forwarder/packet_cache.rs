@@ -233,7 +233,7 @@ impl PacketCache {
 /// The elements of [`CachedPacket::extensions`].
 pub(super) fn passed_extensions(
     extensions: &[u8],
-) -> impl Iterator<Item = (PassedExtension, &[u8])> {
+) -> impl Iterator<Item = (PassedExtension, &[u8])> + Clone {
     let mut rest = extensions;
     std::iter::from_fn(move || {
         let [kind, length, after @ ..] = rest else {

@@ -178,7 +178,8 @@ impl Forwarder {
                     index: place.out,
                     offsets: place.offsets,
                 };
-                let header = writer.write(&packet, &wanted.mid, &identity);
+                let header =
+                    writer.write(&mut subscription.headers, &wanted.mid, &packet, &identity);
                 outgoing.push(Outgoing {
                     subscription: *of,
                     track: subscription.track,
@@ -228,7 +229,8 @@ impl Forwarder {
                         let bytes = PREFIX_BYTES + payload_bytes(&packet, wanted);
                         budget.take(now, bytes).then_some(())?;
                         subscription.rtx_next += 1;
-                        let header = writer.write(&packet, &wanted.mid, &identity);
+                        let templates = &mut subscription.headers;
+                        let header = writer.write(templates, &wanted.mid, &packet, &identity);
                         Some(Outgoing {
                             subscription: resend.subscription,
                             track: subscription.track,

@@ -1,6 +1,7 @@
 //! A subscription: one track on its way to one peer, as one continuous stream.
 
 use super::Handle;
+use super::outgoing_header::HeaderTemplates;
 use super::packet_cache::PacketCache;
 use super::peer::Peer;
 use super::publisher::{Arrival, Track};
@@ -27,6 +28,7 @@ pub(super) struct Subscription {
     pub(super) announced: Option<Layer>,
     pub(super) map: SequenceMap,
     newest: Option<Newest>,
+    pub(super) headers: HeaderTemplates,
     /// Sequence number of the next retransmission on the RTX SSRC.
     pub(super) rtx_next: u64,
     /// What was sent, sealed: the only thing that may be sent again where there is no RTX.
@@ -73,6 +75,7 @@ impl Subscription {
             announced: None,
             map: SequenceMap::new(first),
             newest: None,
+            headers: HeaderTemplates::default(),
             rtx_next: first,
             sealed: None,
             recent_resends: RecentResends::default(),

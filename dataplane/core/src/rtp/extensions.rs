@@ -7,16 +7,10 @@ use bedside_protocol::{ExtensionIds, Mid};
 /// that is neither form.
 #[must_use]
 pub fn elements(profile: Option<u16>, bytes: &[u8]) -> Elements<'_> {
-    let form = match profile {
-        Some(ONE_BYTE_PROFILE) => Some(Form::OneByte),
-        // RFC 8285 §4.3: the lower four bits are for the application and ignored.
-        Some(profile) if profile & 0xfff0 == TWO_BYTE_PROFILE => Some(Form::TwoByte),
-        _ => None,
-    };
-    match form {
+    match profile.and_then(ExtensionForm::of) {
         Some(form) => Elements { form, bytes },
         None => Elements {
-            form: Form::OneByte,
+            form: ExtensionForm::OneByte,
             bytes: &[],
         },
     }
@@ -25,7 +19,7 @@ pub fn elements(profile: Option<u16>, bytes: &[u8]) -> Elements<'_> {
 /// Iterator over a received extension's elements.
 #[derive(Clone, Debug)]
 pub struct Elements<'a> {
-    form: Form,
+    form: ExtensionForm,
     bytes: &'a [u8],
 }
 
@@ -38,10 +32,10 @@ impl<'a> Iterator for Elements<'a> {
         }
         let (id, data_bytes, rest) = match (self.form, self.bytes) {
             // RFC 8285 §4.2: id 15 stops the processing.
-            (Form::OneByte, [head, rest @ ..]) if head >> 4 != 15 => {
+            (ExtensionForm::OneByte, [head, rest @ ..]) if head >> 4 != 15 => {
                 (head >> 4, usize::from(head & 0x0f) + 1, rest)
             }
-            (Form::TwoByte, [id, length, rest @ ..]) => (*id, usize::from(*length), rest),
+            (ExtensionForm::TwoByte, [id, length, rest @ ..]) => (*id, usize::from(*length), rest),
             _ => (0, 0, &[][..]),
         };
         if id == 0 {
@@ -158,79 +152,57 @@ impl<'a> ReceivedExtensions<'a> {
     }
 }
 
-/// The extension of an outgoing header. Written in one-byte form where all elements fit it, else
-/// in two-byte form, which every WebRTC client reads.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ExtensionBlock<'a> {
-    elements: [(u8, &'a [u8]); ELEMENTS_MAX],
-    count: usize,
-}
-
-impl<'a> ExtensionBlock<'a> {
-    /// Adds an element. One beyond what there is room for, with id 0 or with more than 255 bytes of data
-    /// is left out: it could not be written.
-    pub fn push(&mut self, id: u8, data: &'a [u8]) {
-        if id == 0 || data.len() > usize::from(u8::MAX) {
-            return;
-        }
-        if let Some(slot) = self.elements.get_mut(self.count) {
-            *slot = (id, data);
-            self.count += 1;
-        }
-    }
-
-    /// Whether there is nothing to write.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
-    /// Appends the extension with its head to `out`; nothing if it is empty.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        if self.is_empty() {
-            return;
-        }
-        let elements = &self.elements[..self.count];
-        let one_byte = elements
-            .iter()
-            .all(|(id, data)| *id <= 14 && (1..=16).contains(&data.len()));
-        let profile = if one_byte {
-            ONE_BYTE_PROFILE
-        } else {
-            TWO_BYTE_PROFILE
-        };
-        out.extend_from_slice(&profile.to_be_bytes());
-        let length_at = out.len();
-        out.extend_from_slice(&[0, 0]);
-        let start = out.len();
-        for (id, data) in elements {
-            let data_bytes = u8::try_from(data.len()).unwrap_or(u8::MAX);
-            if one_byte {
-                out.push((id << 4) | (data_bytes - 1));
-            } else {
-                out.extend_from_slice(&[*id, data_bytes]);
-            }
-            out.extend_from_slice(data);
-        }
-        let bytes = out.len() - start;
-        out.resize(start + bytes.next_multiple_of(4), 0);
-        // At most nine elements of at most 257 bytes: far below 65,535 words.
-        let words = u16::try_from(bytes.div_ceil(4)).unwrap_or(u16::MAX);
-        out[length_at..start].copy_from_slice(&words.to_be_bytes());
-    }
-}
-
+/// The two forms that an extension can have (RFC 8285 §4.2 and §4.3). WebRTC clients read both.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Form {
+pub enum ExtensionForm {
+    /// Ids up to 14, 1 to 16 bytes each.
     OneByte,
+    /// Ids up to 255, up to 255 bytes each.
     TwoByte,
 }
 
-/// MID, abs-send-time, transport-cc and what is passed on.
-const ELEMENTS_MAX: usize = 3 + PassedExtension::ALL.len();
+impl ExtensionForm {
+    /// Whether an element can be written in this form.
+    #[must_use]
+    pub fn fits(self, id: u8, data: &[u8]) -> bool {
+        match self {
+            Self::OneByte => (1..=14).contains(&id) && (1..=16).contains(&data.len()),
+            Self::TwoByte => id != 0 && data.len() <= 255,
+        }
+    }
 
-const ONE_BYTE_PROFILE: u16 = 0xbede;
-const TWO_BYTE_PROFILE: u16 = 0x1000;
+    /// Appends an element; nothing if it does not fit.
+    pub fn write_element(self, out: &mut Vec<u8>, id: u8, data: &[u8]) {
+        if !self.fits(id, data) {
+            return;
+        }
+        let bytes = u8::try_from(data.len()).unwrap_or(u8::MAX);
+        match self {
+            Self::OneByte => out.push((id << 4) | (bytes - 1)),
+            Self::TwoByte => out.extend_from_slice(&[id, bytes]),
+        }
+        out.extend_from_slice(data);
+    }
+
+    /// The "defined by profile" field.
+    #[must_use]
+    pub fn profile(self) -> u16 {
+        match self {
+            Self::OneByte => 0xbede,
+            Self::TwoByte => 0x1000,
+        }
+    }
+
+    /// The form of a received extension.
+    fn of(profile: u16) -> Option<Self> {
+        match profile {
+            0xbede => Some(Self::OneByte),
+            // RFC 8285 §4.3: the lower four bits are for the application and ignored.
+            0x1000..=0x100f => Some(Self::TwoByte),
+            _ => None,
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The RTP header (RFC 3550 §5.1).
 
-use super::extensions::ExtensionBlock;
+use super::extensions::ExtensionForm;
 use super::{SequenceNumber, Timestamp};
 
 /// Bytes of a header without CSRCs and extension.
@@ -101,23 +101,51 @@ pub struct FixedHeader {
     pub ssrc: u32,
 }
 
-/// Appends a header with `extensions` to `out`.
-pub fn write_header(out: &mut Vec<u8>, fixed: &FixedHeader, extensions: &ExtensionBlock<'_>) {
-    let extension_flag = if extensions.is_empty() {
-        0
-    } else {
-        EXTENSION_FLAG
-    };
-    let marker = if fixed.marker { 0x80 } else { 0 };
-    out.push(0x80 | extension_flag);
-    out.push(marker | (fixed.payload_type & 0x7f));
-    out.extend_from_slice(&fixed.sequence.0.to_be_bytes());
-    out.extend_from_slice(&fixed.timestamp.0.to_be_bytes());
-    out.extend_from_slice(&fixed.ssrc.to_be_bytes());
-    extensions.write(out);
+/// Appends a header up to the head of its extension. Elements of the extension follow, then
+/// [`finish_header`].
+pub fn begin_header(out: &mut Vec<u8>, fixed: &FixedHeader, form: ExtensionForm) {
+    out.extend_from_slice(&[0x80 | EXTENSION_FLAG, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let start = out.len() - HEADER_BYTES_MIN;
+    fixed.overwrite(&mut out[start..]);
+    out.extend_from_slice(&form.profile().to_be_bytes());
+    out.extend_from_slice(&[0, 0]);
+}
+
+/// Ends the header that begins at `start`: its extension is padded to whole words and its length
+/// filled in; one without elements is taken off.
+pub fn finish_header(out: &mut Vec<u8>, start: usize) {
+    let elements_start = start + HEADER_BYTES_MIN + EXTENSION_HEAD_BYTES;
+    let bytes = out.len() - elements_start;
+    if bytes == 0 {
+        out.truncate(start + HEADER_BYTES_MIN);
+        out[start] &= !EXTENSION_FLAG;
+        return;
+    }
+    let words = bytes.div_ceil(4);
+    out.resize(elements_start + 4 * words, 0);
+    // A handful of elements of at most 257 bytes: far below 65,535 words.
+    let words = u16::try_from(words).unwrap_or(u16::MAX);
+    out[elements_start - 2..elements_start].copy_from_slice(&words.to_be_bytes());
+}
+
+impl FixedHeader {
+    /// Writes everything but the first byte over a header.
+    pub fn overwrite(&self, header: &mut [u8]) {
+        let [s0, s1] = self.sequence.0.to_be_bytes();
+        let [t0, t1, t2, t3] = self.timestamp.0.to_be_bytes();
+        let [c0, c1, c2, c3] = self.ssrc.to_be_bytes();
+        let marker = if self.marker { 0x80 } else { 0 };
+        let second = marker | (self.payload_type & 0x7f);
+        if let Some(fields) = header.get_mut(1..HEADER_BYTES_MIN) {
+            fields.copy_from_slice(&[second, s0, s1, t0, t1, t2, t3, c0, c1, c2, c3]);
+        }
+    }
 }
 
 const EXTENSION_FLAG: u8 = 0x10;
+
+/// The "defined by profile" field and the length in words.
+const EXTENSION_HEAD_BYTES: usize = 4;
 
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,8 @@
 use crate::forwarder::{Forwarder, MediaDatagram, MediaKeys};
 use crate::rtcp;
 use crate::rtp::{
-    ExtensionBlock, FixedHeader, Header, PADDING_FLAG, SequenceNumber, Timestamp, elements,
-    write_header,
+    ExtensionForm, FixedHeader, Header, PADDING_FLAG, SequenceNumber, Timestamp, begin_header,
+    elements, finish_header,
 };
 use crate::{Clock, PacketSink, Path};
 use bedside_protocol::{
@@ -378,26 +378,29 @@ impl Client {
         let transport_sequence = self.transport_sequence.to_be_bytes();
         self.transport_sequence = self.transport_sequence.wrapping_add(1);
         let level = stream.level.map(|level| [0x80 | level]);
-        let mut block = ExtensionBlock::default();
-        let mut push = |id: Option<u8>, data: Option<&'static str>| {
-            if let Some((id, data)) = id.zip(data) {
-                block.push(id, data.as_bytes());
-            }
+        let named = [
+            (self.ids.mid, stream.mid.map(str::as_bytes)),
+            (self.ids.rid, stream.rid.map(str::as_bytes)),
+            (
+                self.ids.repaired_rid,
+                stream.repaired_rid.map(str::as_bytes),
+            ),
+            (self.ids.audio_level, level.as_ref().map(|level| &level[..])),
+            (self.ids.transport_cc, Some(&transport_sequence[..])),
+        ];
+        let named = named.into_iter().filter_map(|(id, data)| id.zip(data));
+        let extra = stream.extra.iter().map(|(id, data)| (*id, &data[..]));
+        let elements: Vec<(u8, &[u8])> = named.chain(extra).collect();
+        let form = if elements
+            .iter()
+            .all(|(id, data)| ExtensionForm::OneByte.fits(*id, data))
+        {
+            ExtensionForm::OneByte
+        } else {
+            ExtensionForm::TwoByte
         };
-        push(self.ids.mid, stream.mid);
-        push(self.ids.rid, stream.rid);
-        push(self.ids.repaired_rid, stream.repaired_rid);
-        if let Some((id, level)) = self.ids.audio_level.zip(level.as_ref()) {
-            block.push(id, level);
-        }
-        if let Some(id) = self.ids.transport_cc {
-            block.push(id, &transport_sequence);
-        }
-        for (id, data) in &stream.extra {
-            block.push(*id, data);
-        }
         let mut packet = Vec::new();
-        write_header(
+        begin_header(
             &mut packet,
             &FixedHeader {
                 marker: stream.marker,
@@ -406,8 +409,12 @@ impl Client {
                 timestamp: Timestamp(stream.timestamp),
                 ssrc: stream.ssrc,
             },
-            &block,
+            form,
         );
+        for (id, data) in elements {
+            form.write_element(&mut packet, id, data);
+        }
+        finish_header(&mut packet, 0);
         let header_bytes = packet.len();
         let padding_bytes = usize::from(stream.padding);
         if padding_bytes > 0 {

@@ -48,10 +48,11 @@ fn what_is_written_is_read_back() {
         timestamp: Timestamp(90_000),
         ssrc: 77,
     };
-    let mut extensions = ExtensionBlock::default();
-    extensions.push(3, b"0");
-    let mut out = Vec::new();
-    write_header(&mut out, &fixed, &extensions);
+    let mut out = vec![9];
+    begin_header(&mut out, &fixed, ExtensionForm::OneByte);
+    ExtensionForm::OneByte.write_element(&mut out, 3, b"0");
+    finish_header(&mut out, 1);
+    out.remove(0);
     let header = Header::parse(&out).expect("we write what we read");
     assert_eq!(header.bytes, out.len());
     assert!(header.marker && !header.padding);
@@ -65,6 +66,10 @@ fn what_is_written_is_read_back() {
         (111, fixed.sequence, fixed.timestamp, 77)
     );
     assert_eq!(header.extension(&out), [0x30, b'0', 0, 0]);
+    out.clear();
+    begin_header(&mut out, &fixed, ExtensionForm::TwoByte);
+    finish_header(&mut out, 0);
+    assert_eq!((out.len(), out[0]), (HEADER_BYTES_MIN, 0x80));
 }
 
 #[test]
