@@ -21,7 +21,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Whether there is a data plane, for `/healthz` and `bedside status`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -89,9 +89,13 @@ impl Client {
         loop {
             let failure = match self.connect().await {
                 Ok((stream, decoder, welcome)) => {
-                    pause = shortest;
-                    reported.clear();
+                    let connected = Instant::now();
                     let failure = self.carry(stream, decoder, welcome).await;
+                    // One that hangs up at once, again and again, is not hurried.
+                    if connected.elapsed() > longest {
+                        pause = shortest;
+                        reported.clear();
+                    }
                     if self.rooms.dataplane_disconnected().await.is_err() {
                         return;
                     }

@@ -8,7 +8,7 @@ use crate::app::Stopped;
 use crate::clock::Clock;
 use crate::dataplane::Outbox;
 use crate::limits::{MAILBOX_MAX, REFRESHED_TOKEN_LIFETIME, SNAPSHOT_DELAY, SNAPSHOT_SHARE};
-use crate::signal::queue::{Outgoing, Overflow, Sender};
+use crate::signal::queue::{Lost, Outgoing, Sender};
 use crate::store::SnapshotChanges;
 use crate::token::Tokens;
 use crate::webhooks::Webhooks;
@@ -270,17 +270,23 @@ impl Desk {
         }
     }
 
+    /// Whoever cannot be sent to is gone, whatever became of the connection's task.
     fn send(&mut self, session: SessionId, outgoing: Outgoing) {
         let Some(queue) = self.sessions.get(&session) else {
             return;
         };
-        if queue.send(outgoing) == Err(Overflow) {
+        let Err(lost) = queue.send(outgoing) else {
+            return;
+        };
+        if lost == Lost::Overflow {
             tracing::info!(
                 ?session,
                 "client disconnected: it does not take what is sent to it"
             );
-            self.sessions.remove(&session);
         }
+        self.sessions.remove(&session);
+        let now = self.clock.now();
+        self.rooms.handle(now, Input::SessionClosed { session });
     }
 
     fn store_soon(&mut self) {

@@ -96,6 +96,16 @@ impl Bench {
         token.expect("the key is there")
     }
 
+    /// Waits until this many rooms are on disk.
+    async fn until_stored(&self, rooms: usize) {
+        let stored = async {
+            while self.running.store.snapshots().await.expect("reads").len() != rooms {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        within(stored, "the snapshots change").await;
+    }
+
     async fn until_healthy(&self, status: &str) {
         let client = self.client();
         let reached = async {

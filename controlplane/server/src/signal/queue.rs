@@ -6,6 +6,7 @@ use livekit_protocol::SignalResponse;
 use prost::Message as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc};
 
 /// Something to send, in order.
@@ -37,9 +38,14 @@ struct Shared {
     overflow: Notify,
 }
 
-/// The client is too far behind; its connection has been told to end.
+/// Why nothing more can be sent; the connection is over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Overflow;
+pub(crate) enum Lost {
+    /// The client is too far behind; its connection has been told to end.
+    Overflow,
+    /// The connection has ended already.
+    Ended,
+}
 
 pub(super) fn queue() -> (Sender, Receiver) {
     let (sender, receiver) = mpsc::channel(SESSION_MESSAGES_WAITING_MAX);
@@ -56,18 +62,22 @@ pub(super) fn queue() -> (Sender, Receiver) {
 }
 
 impl Sender {
-    /// Queues something. A connection that has ended already takes it and drops it: its
-    /// `SessionClosed` is on the way.
-    pub(crate) fn send(&self, outgoing: Outgoing) -> Result<(), Overflow> {
+    /// Queues something.
+    pub(crate) fn send(&self, outgoing: Outgoing) -> Result<(), Lost> {
         let size = size(&outgoing);
         let before = self.shared.bytes.fetch_add(size, Ordering::Relaxed);
-        let fits = before + size <= SESSION_BYTES_WAITING_MAX;
-        let full = |sent| matches!(sent, Err(mpsc::error::TrySendError::Full(_)));
-        if !fits || full(self.queue.try_send(outgoing)) {
-            self.shared.overflow.notify_one();
-            return Err(Overflow);
-        }
-        Ok(())
+        let sent = if before + size <= SESSION_BYTES_WAITING_MAX {
+            self.queue.try_send(outgoing)
+        } else {
+            Err(TrySendError::Full(outgoing))
+        };
+        sent.map_err(|error| match error {
+            TrySendError::Full(_) => {
+                self.shared.overflow.notify_one();
+                Lost::Overflow
+            }
+            TrySendError::Closed(_) => Lost::Ended,
+        })
     }
 }
 
@@ -128,8 +138,15 @@ mod tests {
         for _ in 0..SESSION_MESSAGES_WAITING_MAX {
             sender.send(response(0)).expect("below the bound");
         }
-        assert_eq!(sender.send(response(0)), Err(Overflow));
+        assert_eq!(sender.send(response(0)), Err(Lost::Overflow));
         receiver.overflow().await;
+    }
+
+    #[test]
+    fn an_ended_connection_is_told_from_a_slow_one() {
+        let (sender, receiver) = queue();
+        drop(receiver);
+        assert_eq!(sender.send(response(1)), Err(Lost::Ended));
     }
 
     #[tokio::test]
@@ -140,7 +157,7 @@ mod tests {
             .expect("half");
         assert_eq!(
             sender.send(response(SESSION_BYTES_WAITING_MAX / 2)),
-            Err(Overflow)
+            Err(Lost::Overflow)
         );
         receiver.overflow().await;
     }

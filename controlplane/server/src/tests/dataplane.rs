@@ -140,6 +140,33 @@ async fn a_restart_takes_the_rooms_over_and_clients_resume() {
 }
 
 #[tokio::test]
+async fn what_was_stored_survives_a_crash() {
+    let mut bench = Bench::new().await;
+    let token = bench.token("p");
+    let client = bench.client();
+    let mut signal = client.signal("/rtc", &token).await.expect("let in");
+    let Response::Join(join) = signal.next().await else {
+        panic!("the first message must be join");
+    };
+    let sid = join.participant.expect("present").sid;
+    let room = bench.dataplane.room().await;
+    bench.until_stored(1).await;
+    // Nothing is flushed or closed.
+    let Bench {
+        running, scratch, ..
+    } = bench;
+    drop(running);
+
+    let mut bench = Bench::on(scratch).await;
+    assert_eq!(bench.dataplane.room().await, room);
+    let client = bench.client();
+    let path = format!("/rtc?reconnect=1&sid={sid}");
+    let mut signal = client.signal(&path, &token).await.expect("let in");
+    assert!(matches!(signal.next().await, Response::Reconnect(_)));
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn a_room_that_is_over_leaves_nothing_on_disk() {
     let bench = Bench::new().await;
     let client = bench.client();
@@ -148,15 +175,7 @@ async fn a_room_that_is_over_leaves_nothing_on_disk() {
         .await
         .expect("let in");
     assert!(matches!(signal.next().await, Response::Join(_)));
-    let stored = async |expected: usize| {
-        let wait = async {
-            while bench.running.store.snapshots().await.expect("reads").len() != expected {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        within(wait, "the snapshot changes").await;
-    };
-    stored(1).await;
+    bench.until_stored(1).await;
     let request = livekit_protocol::DeleteRoomRequest {
         room: "r".to_owned(),
     };
@@ -165,6 +184,6 @@ async fn a_room_that_is_over_leaves_nothing_on_disk() {
         .rooms
         .call(move |rooms, now| rooms.delete_room(now, &request).map(drop));
     deleted.await.expect("running").expect("the room is there");
-    stored(0).await;
+    bench.until_stored(0).await;
     bench.stop().await;
 }

@@ -2,6 +2,7 @@
 
 use super::Bench;
 use super::client::server_name;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -244,5 +245,31 @@ async fn every_documented_route_is_served() {
             "{method} /{path}: {answer:?}"
         );
     }
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn changed_keys_and_certificates_are_taken() {
+    let bench = Bench::new().await;
+    let data = bench.scratch.path().join("data");
+    let old = bench.token("p");
+    let certificate = async || {
+        let stream = bench.client().connect().await.expect("listens");
+        let chain = stream.get_ref().1.peer_certificates().map(<[_]>::to_vec);
+        chain.expect("shown")
+    };
+    let before = certificate().await;
+    let keys = format!("new: {}\n", "s".repeat(32));
+    crate::files::write_secret(&data.join("api-keys"), &keys).expect("ours");
+    // The server misses it and makes another.
+    std::fs::remove_file(data.join("development-tls.pem")).expect("ours");
+    tokio::time::pause();
+    while bench.running.first_api_key().0 != "new" {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    tokio::time::resume();
+    let path = format!("/rtc/validate?access_token={old}");
+    assert_eq!(bench.client().get(&path).await.status, "401");
+    assert_ne!(certificate().await, before);
     bench.stop().await;
 }
