@@ -13,6 +13,7 @@ use std::time::Duration;
 use support::{Kind, ROOM, WORKER, World, clock, credentials, ensure_room, frame, start};
 
 mod attacks;
+mod churn;
 mod commands;
 mod connections;
 mod data;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Transports of a worker. At 27 KiB each they take 270 MB at most; one more is refused.
+/// Transports of a worker. At 43 KiB each, the forwarder's half included, they take 430 MB at most;
+/// one more is refused.
 pub(crate) const PEERS_MAX: usize = 10_000;
 
 /// Addresses that one client may have opened with connectivity checks: both families of Wi-Fi,

@@ -10,6 +10,45 @@ use support::{CLIENT_SSRC, Client, Kind, OPUS, Outgoing, ROOM, SERVER_SSRC, Serv
 #[path = "../../tests/support/mod.rs"]
 pub(crate) mod support;
 
+impl Transports {
+    /// Whether every table says the same about who is there.
+    pub(crate) fn assert_consistent(&self) {
+        let mut live_paths = 0;
+        let mut live_ufrags = 0;
+        let mut occupied = 0;
+        for (slot, peer) in self.slots.iter().enumerate() {
+            let Some(peer) = peer else {
+                assert!(self.free.contains(&slot));
+                continue;
+            };
+            occupied += 1;
+            assert_eq!(self.by_peer.get(&peer.id), Some(&slot));
+            assert!(self.rooms.peers(peer.room).contains(&peer.id));
+            let Some(live) = peer.live() else { continue };
+            for path in live.agent.open_paths() {
+                assert_eq!(self.by_path.get(&path), Some(&slot));
+                live_paths += 1;
+            }
+            let nominated = live.agent.nominated();
+            assert!(nominated.is_none_or(|path| live.agent.open_paths().any(|open| open == path)));
+            for ufrag in live.agent.local_ufrags() {
+                assert_eq!(self.by_ufrag.get(ufrag), Some(&slot));
+                live_ufrags += 1;
+            }
+        }
+        assert_eq!(self.by_path.len(), live_paths);
+        assert_eq!(self.by_ufrag.len(), live_ufrags);
+        assert_eq!(self.by_peer.len(), occupied);
+        assert_eq!(self.slots.len(), occupied + self.free.len());
+        let in_rooms: usize = self
+            .rooms
+            .ids()
+            .map(|room| self.rooms.peers(room).len())
+            .sum();
+        assert_eq!(in_rooms, occupied);
+    }
+}
+
 /// Transports whose notices and media are kept.
 struct Kept {
     transports: Transports,
