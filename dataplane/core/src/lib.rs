@@ -4,7 +4,7 @@
 //! time is an argument, randomness a seed, and what it wants to say is an event. It joins two
 //! state machines that exchange only packets, keys and events:
 //!
-//! - `transport`: one str0m instance a peer, for ICE-lite, DTLS and SCTP. It authenticates the
+//! - `transport`: ICE-lite, and one str0m instance a peer for DTLS and SCTP. It authenticates the
 //!   client and hands over SRTP keys; it never sees RTP.
 //! - [`forwarder`]: RTP and RTCP. Publishers, subscribers, layer selection, rewriting,
 //!   retransmission and reports, on keys that it was given.

@@ -1,4 +1,4 @@
-//! ICE-lite, DTLS and SCTP, one str0m instance a peer.
+//! ICE-lite, and one str0m instance a peer for DTLS and SCTP.
 //!
 //! [`Transports`] holds a worker's transports and knows which datagram is whose. It decides who
 //! is authenticated; what it hands on is keys, paths and events. It never sees RTP.

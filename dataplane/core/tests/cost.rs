@@ -5,6 +5,7 @@ use bedside_core::{Certificate, Clock, Core, CoreConfig, Datagram, PacketSink, P
 use bedside_protocol::{Command, DataChannelKind, DataMessage, Event, Policy};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use str0m::config::DtlsVersion;
@@ -181,6 +182,61 @@ fn what_a_join_storm_stalls() {
         times.iter().sum::<Duration>(),
         times.iter().max().expect("there were calls"),
     );
+}
+
+/// What arrives all the time, and what a flood would send.
+#[test]
+#[ignore = "it measures"]
+fn what_a_datagram_costs() {
+    const ROUNDS: u32 = 100_000;
+    let (mut world, fingerprint) = world();
+    let check = Rc::new(RefCell::new(Vec::new()));
+    let keep = Rc::clone(&check);
+    world.weather = Box::new(move |_, destination, bytes: Vec<u8>| {
+        if bytes[0] < 4 && destination == server_address() {
+            keep.replace(bytes.clone());
+        }
+        vec![bytes]
+    });
+    join(&mut world, 1, Kind::default(), fingerprint);
+    assert!(world.run_until(Duration::from_secs(10), are_connected));
+    let check = check.take();
+    let client = world.clients[0].address;
+    let stranger = SocketAddr::from(([192, 0, 2, 66], 6_666));
+    let mut unknown_name = check.clone();
+    unknown_name[24] ^= 1;
+    let mut wrong_password = check.clone();
+    let last = wrong_password.len() - 9;
+    wrong_password[last] ^= 1;
+    for (what, source, datagram) in [
+        ("a check", client, check),
+        ("a check with a wrong integrity", stranger, wrong_password),
+        ("a check for an unknown name", stranger, unknown_name),
+        ("STUN that is none", stranger, vec![0; 100]),
+        ("media from a stranger", stranger, vec![0x80; 100]),
+    ] {
+        let path = Path {
+            local: server_address(),
+            remote: source,
+        };
+        let (now, mut sink) = (world.now, Outgoing::default());
+        world.server.times.clear();
+        for _ in 0..ROUNDS / 100 {
+            let mut payloads = vec![datagram.clone(); 100];
+            let mut batch: Vec<_> = payloads
+                .iter_mut()
+                .map(|payload| Datagram { path, payload })
+                .collect();
+            world
+                .server
+                .time(|core| core.handle_batch(now, &mut batch, &mut sink));
+            sink.sent.clear();
+        }
+        println!(
+            "{what}: {:?}",
+            world.server.times.iter().sum::<Duration>() / ROUNDS
+        );
+    }
 }
 
 /// A message to everybody in a room, in one command.
