@@ -20,40 +20,17 @@ impl Connection {
         if self.remote.is_none() || self.role == Role::Subscriber {
             return Err(SdpError::NoOffer);
         }
-        self.bind_senders();
+        for (track, index) in self.placements() {
+            if let Some(section) = self.sections.get_mut(index) {
+                section.sender = Some(track);
+            }
+        }
         for section in &mut self.sections {
             section.negotiated = section.sender;
         }
         self.stale = false;
         let version = self.next_version();
         Ok(self.write_answer(version))
-    }
-
-    /// Free sections for waiting senders, sections that only receive first.
-    fn bind_senders(&mut self) {
-        if self.role == Role::Publisher {
-            return;
-        }
-        for track in self.waiting_senders() {
-            let Some(codec) = self.senders.get(&track).map(|sender| sender.codec) else {
-                continue;
-            };
-            let fits = |section: &Section, direction: Direction| {
-                section.sender.is_none()
-                    && section.receiving(codec.kind()).is_some_and(|media| {
-                        media.direction == direction && media.formats.find(codec).is_some()
-                    })
-            };
-            let index = [Direction::RecvOnly, Direction::SendRecv]
-                .into_iter()
-                .find_map(|direction| {
-                    let mut sections = self.sections.iter();
-                    sections.position(|section| fits(section, direction))
-                });
-            if let Some(section) = index.and_then(|index| self.sections.get_mut(index)) {
-                section.sender = Some(track);
-            }
-        }
     }
 
     fn write_answer(&self, version: u64) -> String {

@@ -2,8 +2,9 @@
 
 use super::codec::Format;
 use super::description::Description;
+use super::direction::Direction;
 use super::error::SdpError;
-use super::limits::SENDERS_MAX;
+use super::limits::{OFFERED_SECTION_BYTES, SDP_BYTES_MAX, SECTIONS_MAX, SENDERS_MAX};
 use super::section::{Agreed, BoundSender, Publication, ReceivedCodec, Receiver, Section, Sender};
 use super::transport::Remote;
 use bedside_protocol::{
@@ -38,7 +39,8 @@ pub struct Host {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Quirks {
-    /// Ignores the order of codecs in an answer (Firefox): it gets the wanted one only.
+    /// Ignores the order of codecs in an answer (Firefox): it gets the wanted one only. An offer
+    /// that Firefox wrote sets it.
     pub firefox: bool,
     /// Must not be sent RED (Firefox, Safari).
     pub strip_red: bool,
@@ -81,6 +83,8 @@ pub struct Connection {
     /// Our offer has no answer yet.
     pub(super) answer_outstanding: bool,
     pub(super) requested: Requested,
+    /// Length of the client's last offer.
+    pub(super) offer_bytes: usize,
 }
 
 /// What the client has been asked to add to its next offers.
@@ -120,6 +124,7 @@ impl Connection {
             stale: role == Role::Subscriber,
             answer_outstanding: false,
             requested: Requested::default(),
+            offer_bytes: 0,
         }
     }
 
@@ -150,8 +155,14 @@ impl Connection {
         if change == IceChange::Restarted {
             self.local = fresh;
         }
-        let known = self.sections.len();
+        self.quirks.firefox |= description.by_firefox;
+        self.offer_bytes = offer.len();
+        self.requested.offer = false;
         for (index, described) in description.sections.into_iter().enumerate() {
+            let is_new = self
+                .sections
+                .get(index)
+                .is_none_or(|section| !section.is_accepted());
             match self.sections.get_mut(index) {
                 Some(section) => section.update(described),
                 None => {
@@ -160,17 +171,13 @@ impl Connection {
                     self.sections.push(section);
                 }
             }
+            if is_new && let Some(section) = self.sections.get(index) {
+                self.requested.arrived(section);
+            }
         }
         self.remote = description.remote.or_else(|| self.remote.take());
         self.extensions = description.extensions;
         self.release_unusable();
-        self.requested.offer = false;
-        self.requested.audio -= self
-            .arrived(known, MediaKind::Audio)
-            .min(self.requested.audio);
-        self.requested.video -= self
-            .arrived(known, MediaKind::Video)
-            .min(self.requested.video);
         Ok(change)
     }
 
@@ -206,6 +213,7 @@ impl Connection {
         for section in &mut self.sections {
             if section.sender == Some(track) {
                 section.sender = None;
+                self.stale |= self.role == Role::Subscriber;
             }
             if section.negotiated == Some(track) {
                 section.negotiated = None;
@@ -218,7 +226,13 @@ impl Connection {
     /// ([`Role::Subscriber`], once the last offer is answered), or the client should.
     #[must_use]
     pub fn needs_offer(&self) -> bool {
-        !self.answer_outstanding && (self.stale || !self.waiting_senders().is_empty())
+        match self.role {
+            Role::Subscriber => self.stale && !self.answer_outstanding,
+            Role::Publisher => false,
+            Role::Single => {
+                self.stale || !self.placements().is_empty() || self.missing_sections() != (0, 0)
+            }
+        }
     }
 
     /// Whether our last offer is unanswered.
@@ -231,7 +245,7 @@ impl Connection {
     /// how many video sections to add, perhaps none (LiveKit's `media_sections_requirement`).
     /// `None` if no offer is needed or it has been asked for.
     pub fn request_sections(&mut self) -> Option<(u32, u32)> {
-        if self.role != Role::Single || self.remote.is_none() || !self.needs_offer() {
+        if self.role != Role::Single || self.remote.is_none() {
             return None;
         }
         let (audio, video) = self.missing_sections();
@@ -239,7 +253,8 @@ impl Connection {
             audio.saturating_sub(self.requested.audio),
             video.saturating_sub(self.requested.video),
         );
-        if more == (0, 0) && self.requested.offer {
+        let helps = self.stale || !self.placements().is_empty();
+        if more == (0, 0) && (self.requested.offer || !helps) {
             return None;
         }
         self.requested = Requested {
@@ -257,22 +272,31 @@ impl Connection {
         self.stale |= std::mem::take(&mut self.answer_outstanding);
     }
 
-    /// How many audio and video sections the client should add for the senders that wait.
+    /// How many audio and video sections the client should add for the senders that wait; as many
+    /// as an offer within the bounds has room for, audio first.
     #[must_use]
     pub fn missing_sections(&self) -> (u32, u32) {
-        let missing = |kind: MediaKind| {
-            let of_kind = |track: &TrackId| {
-                self.senders
-                    .get(track)
-                    .is_some_and(|sender| sender.codec.kind() == kind)
+        let placed: BTreeSet<TrackId> = self
+            .placements()
+            .into_iter()
+            .map(|(track, _)| track)
+            .collect();
+        let waiting = self.waiting_senders();
+        let unplaced = |kind: MediaKind| {
+            let of_kind = |track: &&TrackId| {
+                let sender = self.senders.get(track);
+                !placed.contains(track) && sender.is_some_and(|sender| sender.codec.kind() == kind)
             };
-            let waiting = self.waiting_senders().into_iter().filter(of_kind).count();
-            let is_free =
-                |section: &&Section| section.sender.is_none() && section.receiving(kind).is_some();
-            let free = self.sections.iter().filter(is_free).count();
-            u32::try_from(waiting.saturating_sub(free)).unwrap_or(u32::MAX)
+            waiting.iter().filter(of_kind).count()
         };
-        (missing(MediaKind::Audio), missing(MediaKind::Video))
+        let bytes_left = SDP_BYTES_MAX.saturating_sub(self.offer_bytes);
+        let room = SECTIONS_MAX
+            .saturating_sub(self.sections.len())
+            .min(bytes_left / OFFERED_SECTION_BYTES);
+        let audio = unplaced(MediaKind::Audio).min(room);
+        let video = unplaced(MediaKind::Video).min(room - audio);
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        (number(audio), number(video))
     }
 
     /// Senders that have no section yet and could have one.
@@ -479,6 +503,38 @@ impl Connection {
         Ok(())
     }
 
+    /// Which waiting senders have a free section at the next answer: one that only receives, else
+    /// one that also sends; each with the codec.
+    pub(super) fn placements(&self) -> Vec<(TrackId, usize)> {
+        let mut placements: Vec<(TrackId, usize)> = Vec::new();
+        if self.role != Role::Single {
+            return placements;
+        }
+        let mut taken = vec![false; self.sections.len()];
+        for track in self.waiting_senders() {
+            let Some(codec) = self.senders.get(&track).map(|sender| sender.codec) else {
+                continue;
+            };
+            let fits = |section: &Section, direction: Direction| {
+                section.sender.is_none()
+                    && section.receiving(codec.kind()).is_some_and(|media| {
+                        media.direction == direction && media.formats.find(codec).is_some()
+                    })
+            };
+            let place = [Direction::RecvOnly, Direction::SendRecv]
+                .into_iter()
+                .find_map(|direction| {
+                    let mut sections = self.sections.iter().zip(&taken);
+                    sections.position(|(section, taken)| !taken && fits(section, direction))
+                });
+            if let Some(index) = place {
+                taken[index] = true;
+                placements.push((track, index));
+            }
+        }
+        placements
+    }
+
     /// Takes senders out of sections that the client no longer receives on.
     fn release_unusable(&mut self) {
         for section in &mut self.sections {
@@ -497,11 +553,16 @@ impl Connection {
             }
         }
     }
+}
 
-    /// How many receiving sections of a kind came with the last offer.
-    fn arrived(&self, known: usize, kind: MediaKind) -> u32 {
-        let new = self.sections.iter().skip(known);
-        let receiving = new.filter(|section| section.receiving(kind).is_some());
-        u32::try_from(receiving.count()).unwrap_or(u32::MAX)
+impl Requested {
+    /// A section that was not there before came with an offer.
+    fn arrived(&mut self, section: &Section) {
+        if section.receiving(MediaKind::Audio).is_some() {
+            self.audio = self.audio.saturating_sub(1);
+        }
+        if section.receiving(MediaKind::Video).is_some() {
+            self.video = self.video.saturating_sub(1);
+        }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Description {
     pub(super) sections: Vec<Described>,
     /// Header extensions of the transport, joined from all sections.
     pub(super) extensions: ExtensionIds,
+    /// Firefox says who it is, and browsers speaking WHIP or WHEP do not say it elsewhere.
+    pub(super) by_firefox: bool,
 }
 
 /// One `m=` section.
@@ -212,6 +214,7 @@ impl Description {
                 .unwrap_or_default(),
             sections,
             extensions,
+            by_firefox: parsed.origin.username.starts_with("mozilla"),
         })
     }
 }

@@ -18,6 +18,10 @@ pub const LINES_MAX: usize = 48 << 10;
 /// (RFC 8829 §5.2.2), only reused. The tracks of 250 others and one's own.
 pub const SECTIONS_MAX: usize = 512;
 
+/// What a section that the client is asked to add may lengthen its offers by: a video section of
+/// Chromium 156 and some room.
+pub const OFFERED_SECTION_BYTES: usize = 6 << 10;
+
 /// Longest `m=` line, bytes. Chromium lists 40 payload types in 160 bytes; all 128 take 500.
 pub const MEDIA_LINE_BYTES_MAX: usize = 1 << 10;
 

@@ -182,11 +182,6 @@ fn a_client_that_adds_no_sections_is_not_asked_again() {
     assert_eq!(call.connection.request_sections(), Some((0, 2)));
     call.step("02-subscribe");
     assert_eq!(call.connection.waiting_senders(), [TrackId(4), TrackId(5)]);
-    assert_eq!(
-        call.connection.request_sections(),
-        Some((0, 0)),
-        "an offer, no more sections"
-    );
     assert_eq!(call.connection.request_sections(), None);
 }
 
@@ -276,4 +271,45 @@ fn the_certificate_stays() {
         connection.accept_offer(&other, credentials("unused")),
         Err(SdpError::FingerprintChanged)
     );
+}
+
+#[test]
+fn a_section_in_the_place_of_a_dead_one_is_one_that_was_asked_for() {
+    let mut call = Call::new("chromium-156");
+    call.step("08-stop");
+    for track in 1..=4 {
+        call.connection.add_sender(audio(track, false, false));
+    }
+    assert_eq!(call.connection.request_sections(), Some((1, 0)));
+    call.step("09-recycle");
+    assert_eq!(call.connection.mid_to_track().len(), 4);
+    call.connection.add_sender(audio(5, false, false));
+    assert_eq!(call.connection.request_sections(), Some((1, 0)));
+}
+
+#[test]
+fn a_client_is_not_asked_for_more_than_an_offer_can_hold() {
+    let mut connection = connection(Role::Single);
+    negotiate(&mut connection, &offer("chromium-156-livekit-join"));
+    for track in 1..=400 {
+        connection.add_sender(video(track, Codec::Vp8));
+    }
+    connection.add_sender(audio(500, true, false));
+    for track in 501..=504 {
+        connection.add_sender(audio(track, true, false));
+    }
+    let (audio, video) = connection.request_sections().expect("more are needed");
+    assert_eq!(audio, 2);
+    assert!(
+        (150..200).contains(&video),
+        "{video} of Chromium's video sections"
+    );
+    assert_eq!(connection.request_sections(), None);
+}
+
+#[test]
+fn firefox_is_known_by_its_offers() {
+    let mut connection = connection(Role::Single);
+    negotiate(&mut connection, &offer("firefox-153-whip-plain"));
+    assert_eq!(connection.receivers()[1].codecs.len(), 1);
 }

@@ -245,3 +245,55 @@ fn what_changes_while_an_offer_is_open_is_offered_next() {
     assert!(connection.needs_offer());
     assert_eq!(connection.sender(TrackId(31)), None);
 }
+
+#[test]
+fn a_track_that_ends_while_it_is_offered_is_taken_back() {
+    let browser = "chromium-156";
+    let mut connection = connection(Role::Subscriber);
+    step(&mut connection, browser, "1-data");
+    for sender in [
+        video(31, Codec::Vp8),
+        audio(32, true, false),
+        audio(33, false, true),
+        video(34, Codec::H264),
+    ] {
+        connection.add_sender(sender);
+    }
+    connection.offer(None).expect("we offer");
+    connection.remove_sender(TrackId(33));
+    connection
+        .accept_answer(&answer(browser, "2-tracks"))
+        .expect("fits");
+    assert_eq!(
+        tracks(&connection),
+        expected(&[("1", 31), ("2", 32), ("4", 34)])
+    );
+    assert!(connection.needs_offer());
+    let offer = connection.offer(None).expect("we offer");
+    assert!(reader::read(&offer).sections[3].has("a=inactive"));
+}
+
+#[test]
+fn a_full_connection_offers_once() {
+    let mut connection = connection(Role::Subscriber);
+    for track in 1..=crate::negotiation::limits::SENDERS_MAX as u64 {
+        connection.add_sender(audio(track, false, false));
+    }
+    connection.offer(None).expect("we offer");
+    assert_eq!(
+        connection.waiting_senders().len(),
+        1,
+        "the data channels have a section"
+    );
+    connection.forget_requests();
+    assert!(connection.needs_offer());
+    let offer = connection.offer(None).expect("we offer");
+    let answer = offer
+        .replace("a=setup:actpass", "a=setup:active")
+        .replace("a=sendonly", "a=recvonly");
+    connection.accept_answer(&answer).expect("fits");
+    assert!(
+        !connection.needs_offer(),
+        "there is no place for the last one"
+    );
+}
