@@ -25,7 +25,7 @@ use bedside_protocol::{
 };
 use foldhash::quality::FixedState;
 use handshakes::Handshakes;
-use ice::{ANSWER_BYTES_MAX, Check, NotACheck, check_credentials};
+use ice::{ANSWER_BYTES_MAX, Changes, Check, NotACheck, check_credentials};
 use limits::{CONSENT_EXPIRES_AFTER, DISCONNECTED_AFTER, PEERS_MAX, TIMERS_PER_CALL};
 use messages::{Messages, Waiting};
 use peer::{Live, Peer, State};
@@ -90,6 +90,8 @@ pub struct TransportStatistics {
     pub stun_unknown_ufrag: u64,
     /// Dropped: checks whose integrity is wrong.
     pub stun_unauthenticated: u64,
+    /// Checks of clients that took themselves for the controlled side, and were told.
+    pub stun_role_conflict: u64,
     /// Dropped: checks on a path that another transport is using.
     pub stun_path_taken: u64,
     /// Dropped: DTLS or media from a path that no check has opened.
@@ -504,28 +506,36 @@ impl Transports {
             return;
         }
         let mut answer = [0; ANSWER_BYTES_MAX];
-        let answer_bytes = check.answer(credentials, path.remote, hmac, &mut answer);
+        let Some(bytes) = check.answer(credentials, path.remote, hmac, &mut answer) else {
+            return;
+        };
+        let answer = &answer[..bytes];
+        if !check.is_controlling() {
+            // Told so by the answer. Nothing else follows from such a check.
+            self.counters.stun_role_conflict += 1;
+            self.with(now, slot, sink, |_, _, context| {
+                context.send(path, answer);
+                Ok(())
+            });
+            return;
+        }
         self.release(&path, slot);
-        let mut retired = None;
-        let mut closed = None;
+        let mut changes = Changes::default();
         self.with(now, slot, sink, |live, peer, context| {
-            if let Some(bytes) = answer_bytes {
-                context.send(path, &answer[..bytes]);
-                context.counters.checks_answered += 1;
-            }
-            let nominates = check.nominates();
-            let changes = live.agent.accept(now, path, nominates, with_current);
-            retired = changes.retired;
-            closed = changes.closed;
+            context.send(path, answer);
+            context.counters.checks_answered += 1;
+            changes = live
+                .agent
+                .accept(now, path, check.nominates(), with_current);
             live.checked(peer, &check, datagram, changes.nominated, context)
         });
         if self.slots[slot].as_ref().is_some_and(Peer::is_live) {
             self.by_path.insert(path, slot);
         }
-        if let Some(closed) = closed {
+        if let Some(closed) = changes.closed {
             self.by_path.remove(&closed);
         }
-        self.retire(slot, retired);
+        self.retire(slot, changes.retired);
     }
 
     /// Does what is due.

@@ -62,8 +62,14 @@ impl<'a> Check<'a> {
         self.message.use_candidate()
     }
 
+    /// Whether the client knows that it is the controlling side, as it is towards a lite agent
+    /// (RFC 8445 §6.1.1).
+    pub(super) fn is_controlling(&self) -> bool {
+        self.message.ice_controlled().is_none()
+    }
+
     /// Writes the answer (RFC 8445 §7.3.1), and gives its length. A client that takes itself for
-    /// the controlled side is told otherwise: a lite agent always is (§6.1.1).
+    /// the controlled side is told otherwise.
     pub(super) fn answer(
         &self,
         local: &IceCredentials,
@@ -72,10 +78,10 @@ impl<'a> Check<'a> {
         out: &mut [u8],
     ) -> Option<usize> {
         let transaction = self.message.trans_id();
-        let reply = if self.message.ice_controlled().is_some() {
-            StunMessage::binding_role_conflict_reply(transaction)
-        } else {
+        let reply = if self.is_controlling() {
             StunMessage::binding_reply(transaction, remote)
+        } else {
+            StunMessage::binding_role_conflict_reply(transaction)
         };
         let password = local.password.expose().as_bytes();
         reply

@@ -191,11 +191,12 @@ impl Live {
 
     /// When this transport is due next.
     pub(super) fn due(&self) -> Instant {
+        let consent_expires = self.agent.last_check() + CONSENT_EXPIRES_AFTER;
         let own = match self.phase {
             Phase::Checking | Phase::Handshaking => self.created + CONNECT_TIME_MAX,
             Phase::Connected(_) if self.announce_due => self.announced + PATH_ANNOUNCE_INTERVAL,
-            Phase::Connected(_) => self.heard + DISCONNECTED_AFTER,
-            Phase::Disconnected(_) => self.agent.last_check() + CONSENT_EXPIRES_AFTER,
+            Phase::Connected(_) => consent_expires.min(self.heard + DISCONNECTED_AFTER),
+            Phase::Disconnected(_) => consent_expires,
         };
         own.min(self.rtc_due)
     }
@@ -354,15 +355,19 @@ impl Live {
         drop(Findings::take());
     }
 
-    /// Tells the control plane that the peer is connected and what it can be written on, if so.
+    /// Tells the control plane how far the peer is and what it can be written on, once it has
+    /// connected.
     pub(super) fn announce<S: PacketSink>(&mut self, peer: PeerId, context: &mut Context<'_, S>) {
-        if let (Phase::Connected(negotiated), Some(path)) = (self.phase, self.agent.nominated()) {
+        if let (Some(negotiated), Some(path)) = (self.negotiated(), self.agent.nominated()) {
             self.announced = context.now;
             self.announce_due = false;
             context.event(connected(peer, negotiated, path));
             for channel in self.channels.known() {
                 context.event(Event::DataChannelOpen { peer, channel });
             }
+        }
+        if matches!(self.phase, Phase::Disconnected(_)) {
+            context.event(Event::PeerDisconnected { peer });
         }
     }
 

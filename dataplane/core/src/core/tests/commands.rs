@@ -79,6 +79,19 @@ fn a_new_control_plane_learns_what_is_live_and_removes_the_rest() {
 }
 
 #[test]
+fn a_new_control_plane_learns_who_is_disconnected() {
+    let mut world = connected(Kind::default());
+    let peer = wanted(&mut world);
+    world.weather = Box::new(|_, _, _| Vec::new());
+    world.run(Duration::from_secs(15));
+    world.events.clear();
+    world.command(by(2, ensure_peer(&peer)));
+    assert_eq!(connections(&world).len(), 1);
+    let disconnected = Event::PeerDisconnected { peer: peer.peer };
+    assert_eq!(world.events.last(), Some(&disconnected));
+}
+
+#[test]
 fn a_room_that_a_new_control_plane_does_not_name_is_removed() {
     let mut world = connected(Kind::default());
     world.command(by(2, Command::Reconcile));

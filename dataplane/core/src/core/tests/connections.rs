@@ -157,6 +157,17 @@ fn a_wrong_ice_password_gets_no_answer() {
 }
 
 #[test]
+fn a_client_that_takes_itself_for_controlled_is_corrected() {
+    let (mut world, fingerprint) = world(Policy::default());
+    world.join(Kind::default(), fingerprint);
+    world.with_client(0, |client| {
+        client.rtc.direct_api().set_ice_controlling(false);
+    });
+    assert!(world.run_until(Duration::from_secs(5), are_connected));
+    assert!(world.server.statistics().transport.stun_role_conflict > 0);
+}
+
+#[test]
 fn a_client_that_never_finishes_dtls_is_closed() {
     let (mut world, fingerprint) = world(Policy::default());
     world.weather = Box::new(|_, _, bytes| {

@@ -143,6 +143,7 @@ fn a_client_that_takes_itself_for_controlled_is_told_otherwise() {
     let message = StunMessage::binding_request("ours1:theirs", TransId::new(), false, 1, 2, false);
     let datagram = sign(message, &password);
     let check = Check::parse(&datagram).unwrap();
+    assert!(!check.is_controlling());
     let (credentials, _) = agent.authenticate(&check, hmac()).unwrap();
     let mut answer = [0; ANSWER_BYTES_MAX];
     let bytes = check
