@@ -4,6 +4,7 @@ use bedside_protocol::{EventFrame, Welcome};
 use livekit_protocol as proto;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Microseconds since the Unix epoch.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
@@ -41,7 +42,6 @@ impl Time {
 pub struct SessionId(pub u64);
 
 /// What happened at the edges.
-#[derive(Debug)]
 pub enum Input {
     /// A WebSocket was accepted after `Rooms::check_join` said yes.
     Join(Box<Join>),
@@ -62,7 +62,6 @@ pub enum Input {
 }
 
 /// The data plane's side of things.
-#[derive(Debug)]
 pub enum DataplaneInput {
     /// A connection was made and accepted: everything wanted is sent to it.
     Connected(Welcome),
@@ -73,7 +72,6 @@ pub enum DataplaneInput {
 }
 
 /// A participant at the door, with a token whose signature and dates the server has verified.
-#[derive(Debug)]
 pub struct Join {
     /// The connection.
     pub session: SessionId,
@@ -84,7 +82,7 @@ pub struct Join {
 }
 
 /// What the client asked for, whichever way it asked (`/rtc` query or `/rtc/v1` join request).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct JoinParameters {
     /// One peer connection (`/rtc/v1`), or LiveKit's older publisher and subscriber pair (`/rtc`).
     pub single_connection: bool,
@@ -112,7 +110,7 @@ pub struct JoinParameters {
 
 /// A LiveKit access token's claims (camelCase JSON), as far as Bedside knows them; unknown ones
 /// are ignored.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Claims {
     /// API key that signed it.
@@ -187,6 +185,43 @@ pub struct VideoGrant {
     pub recorder: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub agent: bool,
+}
+
+// Names, metadata, SDP and messages are in these types; their debug text says only what they are.
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Join(join) => fmt::Debug::fmt(join, f),
+            Self::Signal { session, .. } => write!(f, "Signal({session:?}, ..)"),
+            Self::SessionClosed { session } => write!(f, "SessionClosed({session:?})"),
+            Self::Dataplane(DataplaneInput::Connected(welcome)) => {
+                write!(f, "Connected({})", welcome.boot)
+            }
+            Self::Dataplane(DataplaneInput::Event(frame)) => {
+                write!(f, "Event({}, {})", frame.worker, frame.sequence)
+            }
+            Self::Dataplane(DataplaneInput::Disconnected) => f.write_str("Disconnected"),
+        }
+    }
+}
+
+impl fmt::Debug for Join {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Join({:?}, ..)", self.session)
+    }
+}
+
+impl fmt::Debug for JoinParameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JoinParameters(..)")
+    }
+}
+
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Claims(..)")
+    }
 }
 
 impl Claims {

@@ -3,9 +3,9 @@
 use crate::input::{Claims, SessionId};
 use bedside_protocol::CommandFrame;
 use livekit_protocol as proto;
+use std::fmt;
 
 /// Something for the edges to do, in order.
-#[derive(Debug)]
 pub enum Output {
     /// Send on a signalling connection.
     Signal {
@@ -43,6 +43,21 @@ pub enum Output {
     },
     /// Deliver to the configured webhooks, in order within a room.
     Webhook(Box<proto::WebhookEvent>),
+}
+
+impl fmt::Debug for Output {
+    /// What is to be done, without what is in it: messages are people's.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signal { session, .. } => write!(f, "Signal({session:?}, ..)"),
+            Self::CloseSession { session, how } => write!(f, "CloseSession({session:?}, {how:?})"),
+            Self::RefreshToken { session, .. } => write!(f, "RefreshToken({session:?}, ..)"),
+            Self::Command(frame) => write!(f, "Command({}, ..)", frame.room),
+            Self::RoomChanged { room } => write!(f, "RoomChanged({room})"),
+            Self::RoomFinished { room } => write!(f, "RoomFinished({room})"),
+            Self::Webhook(event) => write!(f, "Webhook({}, ..)", event.event),
+        }
+    }
 }
 
 /// How a signalling connection ends.
@@ -86,11 +101,18 @@ pub enum OperationError {
 }
 
 /// Handle of a WHIP or WHEP session: unguessable, part of its URL (RFC 9725 §4.2).
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct WebrtcResource(pub String);
 
+impl fmt::Debug for WebrtcResource {
+    /// Whoever knows it can end the session.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebrtcResource(..)")
+    }
+}
+
 /// An accepted WHIP or WHEP offer.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct WebrtcAnswer {
     /// The session.
     pub resource: WebrtcResource,
@@ -101,10 +123,24 @@ pub struct WebrtcAnswer {
 }
 
 /// The answer to an ICE restart.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct WebrtcAnswerFragment {
     /// Body of type `application/trickle-ice-sdpfrag` (RFC 8840 §9).
     pub sdpfrag: String,
     /// The new entity tag.
     pub etag: String,
+}
+
+// Both hold an ICE password.
+
+impl fmt::Debug for WebrtcAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WebrtcAnswer({}, ..)", self.etag)
+    }
+}
+
+impl fmt::Debug for WebrtcAnswerFragment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WebrtcAnswerFragment({}, ..)", self.etag)
+    }
 }

@@ -46,6 +46,39 @@ fn the_first_frame_is_join_with_everything_that_clients_read() {
 }
 
 #[test]
+fn debug_texts_hold_nothing_personal() {
+    let mut world = World::new();
+    let canary = "canary";
+    let mut claims = claims(canary);
+    claims.metadata = canary.to_owned();
+    let mut parameters = parameters(Mode::V1);
+    parameters.metadata = Some(canary.to_owned());
+    let join = Join {
+        session: SessionId(1),
+        claims,
+        parameters,
+    };
+    let mut text = format!("{join:?} {:?} {:?}", join.claims, join.parameters);
+    world.rooms.handle(world.now, Input::Join(Box::new(join)));
+    let add_track = proto::SignalRequest {
+        message: Some(Ask::AddTrack(add_track(Kind::Audio, canary))),
+    };
+    let signal = Input::Signal {
+        session: SessionId(1),
+        request: Box::new(add_track),
+    };
+    text += &format!("{signal:?}");
+    world.rooms.handle(world.now, signal);
+    let mut outputs = 0;
+    while let Some(output) = world.rooms.poll_output() {
+        text += &format!("{output:?}");
+        outputs += 1;
+    }
+    text += &format!("{:?} {:?}", world.rooms, world.rooms.status());
+    assert!(outputs > 4 && !text.contains(canary), "{text}");
+}
+
+#[test]
 fn claims_decide_who_may_join() {
     let world = World::new();
     assert_eq!(check_join(&world, &claims("patient")), Ok(()));
