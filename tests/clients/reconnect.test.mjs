@@ -60,7 +60,7 @@ test('signalling drops and resumes while media goes on', () =>
     });
     assert.equal(await sid(alice), before, 'the participant stayed the same');
     assert.ok(!(await events(bob)).includes('participantDisconnected'));
-    report('longest stall', { ms: stall });
+    report('longest time without a new frame between samples (150 ms apart)', { ms: stall });
     const now = await received(bob);
     await eventually('frames rise', async () => (await received(bob)).frames > now.frames + 20);
   }));
@@ -100,7 +100,7 @@ test('a control plane killed with -9 leaves media alone and adopts the call', ()
         await eventually('the client resumed', async () => (await events(page)).some((e) => /reconnected/i.test(e)), 40_000);
       }
     });
-    report('longest stall through kill -9 and restart', { ms: stall });
+    report('longest time without a new frame through kill -9 and restart', { ms: stall });
     assert.deepEqual([await sid(alice), await sid(bob)], before, 'the call was adopted, not made anew');
     const rooms = JSON.parse(await server.cli('room', 'list', '--json'));
     assert.equal(rooms.length, 1);
