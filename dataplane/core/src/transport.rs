@@ -6,12 +6,14 @@
 mod certificate;
 mod channels;
 mod client_hello;
+mod desired;
 mod dtls;
 mod handshakes;
 mod ice;
 pub(crate) mod limits;
 mod messages;
 mod peer;
+mod received;
 mod rooms;
 mod timers;
 
@@ -20,13 +22,11 @@ pub use certificate::Certificate;
 use crate::forwarder::MediaKeys;
 use crate::{PacketSink, Path};
 use bedside_protocol::{
-    CloseReason, DataChannelKind, DataMessage, Event, Generation, IceCredentials, Peer as Wanted,
-    PeerId, Policy, RoomId,
+    CloseReason, DataChannelKind, DataMessage, Event, IceCredentials, PeerId, Policy, RoomId,
 };
 use foldhash::quality::FixedState;
 use handshakes::Handshakes;
-use ice::{ANSWER_BYTES_MAX, Changes, Check, NotACheck, check_credentials};
-use limits::{CONSENT_EXPIRES_AFTER, DISCONNECTED_AFTER, PEERS_MAX, TIMERS_PER_CALL};
+use limits::{CONSENT_EXPIRES_AFTER, TIMERS_PER_CALL};
 use messages::{Messages, Waiting};
 use peer::{Live, Peer, State};
 use rooms::Rooms;
@@ -203,156 +203,6 @@ impl Transports {
         self.messages.begin();
     }
 
-    pub(crate) fn ensure_room(&mut self, generation: Generation, room: RoomId) {
-        self.rooms.ensure(generation, room);
-    }
-
-    pub(crate) fn remove_room(&mut self, now: Instant, room: RoomId, sink: &mut impl PacketSink) {
-        for peer in self.rooms.remove(room) {
-            self.remove(now, peer, CloseReason::Removed, sink);
-        }
-    }
-
-    /// Makes a transport, restarts its ICE, or finds it as it should be.
-    ///
-    /// # Errors
-    /// Why it is refused, in words for the operator; nothing has changed then.
-    pub(crate) fn ensure_peer(
-        &mut self,
-        now: Instant,
-        generation: Generation,
-        room: RoomId,
-        wanted: &Wanted,
-        sink: &mut impl PacketSink,
-    ) -> Result<(), &'static str> {
-        check_credentials(&wanted.local)?;
-        // A lite agent sends no checks, so nothing else is done with the client's.
-        check_credentials(&wanted.remote)?;
-        let Some(&slot) = self.by_peer.get(&wanted.peer) else {
-            return self.make(now, generation, room, wanted);
-        };
-        if let Some(&other) = self.by_ufrag.get(&wanted.local.ufrag)
-            && other != slot
-        {
-            return Err("the local user name fragment is another peer's");
-        }
-        let Some(peer) = &mut self.slots[slot] else {
-            return Ok(());
-        };
-        if peer.room != room {
-            return Err("the peer is in another room");
-        }
-        if peer.remote_fingerprint_sha256 != wanted.remote_fingerprint_sha256 {
-            return Err("the remote fingerprint changed; that is a new peer");
-        }
-        let adopted = std::mem::replace(&mut peer.generation, generation) < generation;
-        match &mut peer.state {
-            State::Closed(reason) => {
-                let closed = Event::PeerClosed {
-                    peer: wanted.peer,
-                    reason: *reason,
-                };
-                self.events.push_back((room, closed));
-            }
-            State::Live(live) => {
-                if *live.agent.current() != wanted.local {
-                    let retired = live.restart_ice(wanted.local.clone(), now);
-                    self.by_ufrag.insert(wanted.local.ufrag.clone(), slot);
-                    self.retire(slot, retired);
-                }
-                self.with(now, slot, sink, |live, peer, context| {
-                    if adopted {
-                        live.announce(peer, context);
-                    }
-                    live.renegotiated(peer, wanted, context)
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn make(
-        &mut self,
-        now: Instant,
-        generation: Generation,
-        room: RoomId,
-        wanted: &Wanted,
-    ) -> Result<(), &'static str> {
-        if self.by_ufrag.contains_key(&wanted.local.ufrag) {
-            return Err("the local user name fragment is another peer's");
-        }
-        if self.by_peer.len() >= PEERS_MAX {
-            return Err("the worker has as many peers as it can hold");
-        }
-        let live = Live::new(
-            now,
-            wanted,
-            self.policy,
-            &self.certificate,
-            Arc::clone(&self.provider),
-        )
-        .ok_or("the transport cannot be made")?;
-        self.rooms.add(room, wanted.peer)?;
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            self.slots.len() - 1
-        });
-        self.timers.set(slot, live.due());
-        self.slots[slot] = Some(Peer {
-            id: wanted.peer,
-            room,
-            generation,
-            remote_fingerprint_sha256: wanted.remote_fingerprint_sha256,
-            state: State::Live(Box::new(live)),
-        });
-        self.by_peer.insert(wanted.peer, slot);
-        self.by_ufrag.insert(wanted.local.ufrag.clone(), slot);
-        Ok(())
-    }
-
-    /// Removes a peer that is in `room`.
-    pub(crate) fn remove_peer(
-        &mut self,
-        now: Instant,
-        room: RoomId,
-        peer: PeerId,
-        sink: &mut impl PacketSink,
-    ) {
-        if self.rooms.take(room, peer) {
-            self.remove(now, peer, CloseReason::Removed, sink);
-        }
-    }
-
-    /// Removes what `generation` has not named in `room`, and tells it what is live.
-    pub(crate) fn reconcile(
-        &mut self,
-        now: Instant,
-        generation: Generation,
-        room: RoomId,
-        sink: &mut impl PacketSink,
-    ) {
-        if self.rooms.is_older(room, generation) {
-            self.remove_room(now, room, sink);
-            return;
-        }
-        for peer in self.rooms.peers(room) {
-            let Some(&slot) = self.by_peer.get(&peer) else {
-                continue;
-            };
-            let named = self.slots[slot]
-                .as_ref()
-                .is_some_and(|peer| peer.generation >= generation);
-            if named {
-                self.with(now, slot, sink, |live, peer, context| {
-                    live.announce(peer, context);
-                    Ok(())
-                });
-            } else {
-                self.remove_peer(now, room, peer, sink);
-            }
-        }
-    }
-
     /// Sends a message to the peers of `room` that it names. Some may have to wait for a later
     /// call.
     pub(crate) fn send_data(
@@ -408,136 +258,6 @@ impl Transports {
         });
     }
 
-    /// Closes every transport.
-    pub(crate) fn shutdown(&mut self, now: Instant, sink: &mut impl PacketSink) {
-        let rooms: Vec<_> = self.rooms.ids().collect();
-        for room in rooms {
-            for peer in self.rooms.remove(room) {
-                self.remove(now, peer, CloseReason::Shutdown, sink);
-            }
-        }
-    }
-
-    /// Whose media a datagram on `path` is; counted when it is nobody's.
-    pub(crate) fn media_sender(&mut self, now: Instant, path: &Path) -> Option<PeerId> {
-        let Some(peer) = self
-            .by_path
-            .get(path)
-            .and_then(|&slot| self.slots[slot].as_mut())
-        else {
-            self.counters.unknown_path += 1;
-            return None;
-        };
-        match &mut peer.state {
-            State::Live(live) if live.is_media_accepted() => {
-                live.heard = now;
-                Some(peer.id)
-            }
-            _ => {
-                self.counters.media_before_keys += 1;
-                None
-            }
-        }
-    }
-
-    /// Takes a DTLS datagram. One of a handshake may have to wait for a later call.
-    pub(crate) fn dtls_received(
-        &mut self,
-        now: Instant,
-        path: &Path,
-        datagram: &[u8],
-        sink: &mut impl PacketSink,
-    ) {
-        let Some(&slot) = self.by_path.get(path) else {
-            self.counters.unknown_path += 1;
-            return;
-        };
-        let is_handshake = self.slots[slot]
-            .as_ref()
-            .and_then(Peer::live)
-            .is_some_and(|live| !live.is_media_accepted());
-        if is_handshake && !self.handshakes.may_step() {
-            let is_kept = self.handshakes.keep(now, *path, datagram);
-            self.counters.handshakes_dropped += u64::from(!is_kept);
-            return;
-        }
-        self.with(now, slot, sink, |live, peer, context| {
-            live.dtls_received(peer, datagram, context)
-        });
-    }
-
-    /// Takes a STUN datagram: the only one that an unknown path may send.
-    pub(crate) fn stun_received(
-        &mut self,
-        now: Instant,
-        path: Path,
-        datagram: &[u8],
-        sink: &mut impl PacketSink,
-    ) {
-        let check = match Check::parse(datagram) {
-            Ok(check) => check,
-            Err(NotACheck::Malformed) => {
-                self.counters.stun_malformed += 1;
-                return;
-            }
-            Err(NotACheck::NotARequest) => {
-                self.counters.stun_not_a_check += 1;
-                return;
-            }
-        };
-        if !self.addresses.contains(&path.local) {
-            self.counters.stun_not_a_candidate += 1;
-            return;
-        }
-        let Some(&slot) = self.by_ufrag.get(check.local_ufrag()) else {
-            self.counters.stun_unknown_ufrag += 1;
-            return;
-        };
-        let Some(live) = self.slots[slot].as_ref().and_then(Peer::live) else {
-            return;
-        };
-        let hmac = self.provider.sha1_hmac_provider;
-        let Some((credentials, with_current)) = live.agent.authenticate(&check, hmac) else {
-            self.counters.stun_unauthenticated += 1;
-            return;
-        };
-        if self.is_taken(now, &path, slot) {
-            self.counters.stun_path_taken += 1;
-            return;
-        }
-        let mut answer = [0; ANSWER_BYTES_MAX];
-        let Some(bytes) = check.answer(credentials, path.remote, hmac, &mut answer) else {
-            return;
-        };
-        let answer = &answer[..bytes];
-        if !check.is_controlling() {
-            // Told so by the answer. Nothing else follows from such a check.
-            self.counters.stun_role_conflict += 1;
-            self.with(now, slot, sink, |_, _, context| {
-                context.send(path, answer);
-                Ok(())
-            });
-            return;
-        }
-        self.release(&path, slot);
-        let mut changes = Changes::default();
-        self.with(now, slot, sink, |live, peer, context| {
-            context.send(path, answer);
-            context.counters.checks_answered += 1;
-            changes = live
-                .agent
-                .accept(now, path, check.nominates(), with_current);
-            live.checked(peer, &check, datagram, changes.nominated, context)
-        });
-        if self.slots[slot].as_ref().is_some_and(Peer::is_live) {
-            self.by_path.insert(path, slot);
-        }
-        if let Some(closed) = changes.closed {
-            self.by_path.remove(&closed);
-        }
-        self.retire(slot, changes.retired);
-    }
-
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant, sink: &mut impl PacketSink) {
         while let Some((path, datagram)) = self.handshakes.next() {
@@ -570,30 +290,6 @@ impl Transports {
             for path in silent {
                 self.by_path.remove(&path);
             }
-        }
-    }
-
-    /// Whether another transport was heard on `path` just now. A check proves who sends it, not
-    /// from where: it must not take a path from under its user.
-    fn is_taken(&self, now: Instant, path: &Path, slot: usize) -> bool {
-        self.by_path.get(path).is_some_and(|&owner| {
-            owner != slot
-                && self.slots[owner]
-                    .as_ref()
-                    .and_then(Peer::live)
-                    .is_some_and(|live| {
-                        now.saturating_duration_since(live.heard) < DISCONNECTED_AFTER
-                    })
-        })
-    }
-
-    /// Takes `path` from a silent owner other than `slot`: its address was given to another.
-    fn release(&mut self, path: &Path, slot: usize) {
-        if let Some(&owner) = self.by_path.get(path)
-            && owner != slot
-            && let Some(live) = self.slots[owner].as_mut().and_then(Peer::live_mut)
-        {
-            live.agent.forget(path);
         }
     }
 
@@ -679,22 +375,6 @@ impl Transports {
             self.by_ufrag.remove(ufrag);
         }
         self.timers.clear(slot);
-    }
-
-    /// Closes a transport that is no longer in its room, and forgets it.
-    fn remove(
-        &mut self,
-        now: Instant,
-        peer: PeerId,
-        reason: CloseReason,
-        sink: &mut impl PacketSink,
-    ) {
-        let Some(slot) = self.by_peer.remove(&peer) else {
-            return;
-        };
-        self.end(now, slot, reason, sink);
-        self.slots[slot] = None;
-        self.free.push(slot);
     }
 }
 

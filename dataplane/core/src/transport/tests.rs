@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{Clock, Core, Datagram, PacketSink, Path};
+use bedside_protocol::Generation;
 use bedside_srtp::{Opener, Sealer};
 use std::time::Duration;
 use str0m::config::DtlsVersion;
