@@ -257,7 +257,11 @@ impl Endpoint {
     }
 
     fn send_audio(&mut self) {
-        let level = if self.stamp.1 % 7 == 0 { 20 } else { 90 };
+        let level = if self.stamp.1.is_multiple_of(7) {
+            20
+        } else {
+            90
+        };
         let mut payload = self.stamped(9);
         payload.resize(80, 0x55);
         let audio = &mut self.audio;
@@ -276,7 +280,7 @@ impl Endpoint {
     }
 
     fn send_video(&mut self) {
-        for layer in 0..self.layers.len() {
+        for (layer, packets_per_frame) in PACKETS_PER_FRAME.into_iter().enumerate() {
             let key = std::mem::take(&mut self.layers[layer].key_wanted);
             let sending = &mut self.layers[layer];
             sending.timestamp = sending.timestamp.wrapping_add(9_000);
@@ -284,7 +288,7 @@ impl Endpoint {
             sending.tl0 = sending.tl0.wrapping_add(1);
             let (picture, tl0, timestamp) = (sending.picture, sending.tl0, sending.timestamp);
             let rid = sending.rid.unwrap_or_default();
-            let packets = PACKETS_PER_FRAME[layer] * if key { 3 } else { 1 };
+            let packets = packets_per_frame * if key { 3 } else { 1 };
             for packet in 0..packets {
                 let mut body = self.stamped(u8::try_from(layer).expect("three layers"));
                 body.resize(180 + 7 * packet, 0xaa);
