@@ -1,10 +1,6 @@
 //! The `bedside` command: runs the control plane and talks to a running one.
 #![forbid(unsafe_code)]
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line talks to people"
-)]
+#![expect(clippy::print_stderr, reason = "a command line talks to people")]
 
 mod admin_client;
 mod commands;

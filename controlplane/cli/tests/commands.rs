@@ -1,5 +1,6 @@
 //! The `bedside` program against a real control plane: what it prints and how it exits.
 #![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
 
 use bedside_server::{Config, Running};
 use serde_json::Value;

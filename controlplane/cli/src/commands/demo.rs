@@ -4,7 +4,7 @@ use crate::{
     commands::serve::{log_to_stderr, runtime, stopped},
     print::line,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use bedside_server::{
     Config, Running,
     admin::{LinkRequest, Role},
@@ -13,14 +13,19 @@ use clap::Args;
 use serde::Serialize;
 use std::{
     env,
-    fs::{self, OpenOptions},
+    fs::{self, DirBuilder, OpenOptions},
     io::{self, Write as _},
     net::{IpAddr, SocketAddr},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
+    pin::{Pin, pin},
+    process::ExitStatus,
     time::Duration,
 };
-use tokio::process::{Child, Command};
+use tokio::{
+    process::{Child, Command},
+    time::{sleep, timeout},
+};
 
 #[derive(Args)]
 pub(crate) struct Demo {
@@ -73,36 +78,49 @@ impl Demo {
             config.media.listen.clone_from(&self.media_address);
         }
         config.webhooks.urls.clone_from(&self.webhook);
-        let socket = config.dataplane_socket.clone();
-
-        // First the control plane, which makes the folder; it waits for the data plane.
-        let mut running = bedside_server::start(config).await?;
-        let mut dataplane = start_dataplane(&socket, self.log)?;
-        let outcome = tokio::select! {
-            () = stopped => Ok(()),
-            failure = self.run_on(&mut running, &mut dataplane, &folder) => failure,
+        make_private(&folder)?;
+        let mut dataplane = start_dataplane(&config.dataplane_socket, self.log)?;
+        let outcome = {
+            let over = pin!(async {
+                tokio::select! {
+                    () = stopped => Ok(()),
+                    ended = dataplane.wait() => Err(ended_early(ended?, &folder)),
+                }
+            });
+            self.serve(config, &folder, over).await
         };
-        running.stop().await;
         stop(&mut dataplane).await?;
         outcome
     }
 
-    /// Says what is ready and returns when one of the two has ended.
-    async fn run_on(
+    /// Runs the control plane until it fails or `over` resolves.
+    async fn serve(
         &self,
-        running: &mut Running,
-        dataplane: &mut Child,
+        config: Config,
         folder: &Path,
+        mut over: Pin<&mut impl Future<Output = Result<()>>>,
     ) -> Result<()> {
+        // So that the control plane finds the data plane at once and has nothing to complain of.
         tokio::select! {
-            connected = running.dataplane_connected(START_TIMEOUT) => connected?,
-            ended = dataplane.wait() => bail!("the data plane ended: {}", ended?),
+            appeared = timeout(START_TIMEOUT, appears(&config.dataplane_socket)) => {
+                appeared.context("the data plane does not start")?;
+            }
+            outcome = over.as_mut() => return outcome,
         }
+        let mut running = bedside_server::start(config).await?;
+        let outcome = tokio::select! {
+            failure = self.run_on(&mut running, folder) => failure,
+            outcome = over => outcome,
+        };
+        running.stop().await;
+        outcome
+    }
+
+    /// Says what is ready and returns when the control plane has failed.
+    async fn run_on(&self, running: &mut Running, folder: &Path) -> Result<()> {
+        running.dataplane_connected(START_TIMEOUT).await?;
         self.announce(running, folder).await?;
-        tokio::select! {
-            failure = running.failed() => Err(failure.into()),
-            ended = dataplane.wait() => bail!("the data plane ended: {}", ended?),
-        }
+        Err(running.failed().await.into())
     }
 
     async fn announce(&self, running: &Running, folder: &Path) -> Result<()> {
@@ -146,6 +164,27 @@ impl Demo {
             ready.admin_socket.display(),
         ))
     }
+}
+
+/// A folder that nobody else can enter; one that is there is checked by the control plane.
+fn make_private(folder: &Path) -> Result<()> {
+    let mut builder = DirBuilder::new();
+    let made = builder.recursive(true).mode(0o700).create(folder);
+    made.with_context(|| format!("cannot make {}", folder.display()))
+}
+
+async fn appears(socket: &Path) {
+    while !socket.exists() {
+        sleep(LOOK_INTERVAL).await;
+    }
+}
+
+fn ended_early(status: ExitStatus, folder: &Path) -> anyhow::Error {
+    anyhow!(
+        "the data plane ended: {status}; is another demo, or the data plane of a killed one, \
+         running in {}?",
+        folder.display()
+    )
 }
 
 /// A file that nobody else can read, written anew.
@@ -199,15 +238,15 @@ async fn stop(dataplane: &mut Child) -> Result<()> {
     let pid = dataplane.id().and_then(|id| i32::try_from(id).ok());
     if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
-        if tokio::time::timeout(STOP_TIMEOUT, dataplane.wait())
-            .await
-            .is_err()
-        {
+        if timeout(STOP_TIMEOUT, dataplane.wait()).await.is_err() {
             dataplane.kill().await?;
         }
     }
     Ok(())
 }
+
+/// Between looks for the data plane's socket, which takes it some tens of milliseconds.
+const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 const DATAPLANE: &str = "bedside-dataplane";
 
