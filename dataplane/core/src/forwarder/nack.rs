@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 #[derive(Default)]
 pub(super) struct NackGenerator {
-    highest: Option<u64>,
+    /// Lowest and highest sequence number that arrived.
+    range: Option<(u64, u64)>,
     /// Ascending.
     missing: Vec<Missing>,
 }
@@ -35,39 +36,54 @@ pub(super) enum Arrived {
 
 impl NackGenerator {
     pub(super) fn arrived(&mut self, now: Instant, sequence: u64) -> Arrived {
-        let Some(highest) = self.highest else {
-            self.highest = Some(sequence);
+        let Some((lowest, highest)) = self.range else {
+            self.range = Some((sequence, sequence));
             return Arrived::Fine;
         };
-        if sequence <= highest {
-            let Ok(index) = self
-                .missing
-                .binary_search_by_key(&sequence, |missing| missing.sequence)
-            else {
-                return Arrived::Fine;
-            };
-            let missing = self.missing.remove(index);
-            return match missing.asked {
-                Some(asked) if missing.tries == 1 => {
-                    Arrived::Answered(now.saturating_duration_since(asked))
-                }
-                _ => Arrived::Fine,
-            };
+        self.range = Some((lowest.min(sequence), highest.max(sequence)));
+        if (lowest..=highest).contains(&sequence) {
+            return self.found(now, sequence);
         }
-        self.highest = Some(sequence);
-        let gap = usize::try_from(sequence - highest - 1).unwrap_or(usize::MAX);
-        if gap > MISSING_PACKETS_MAX - self.missing.len() {
+        // Usually what lies behind the highest; before the lowest if the first packets of a
+        // stream overtook each other.
+        let room = MISSING_PACKETS_MAX - self.missing.len();
+        let (gap, place) = if sequence > highest {
+            (highest + 1..sequence, self.missing.len())
+        } else {
+            (sequence + 1..lowest, 0)
+        };
+        if gap.end - gap.start > u64::try_from(room).unwrap_or_default() {
+            if sequence < lowest {
+                return Arrived::Fine;
+            }
             self.missing.clear();
             return Arrived::Outage;
         }
-        self.missing
-            .extend((highest + 1..sequence).map(|sequence| Missing {
-                sequence,
-                next: now + REORDER_TOLERANCE,
-                tries: 0,
-                asked: None,
-            }));
+        let missing = gap.map(|sequence| Missing {
+            sequence,
+            next: now + REORDER_TOLERANCE,
+            tries: 0,
+            asked: None,
+        });
+        self.missing.splice(place..place, missing);
         Arrived::Fine
+    }
+
+    /// A packet within the range arrived.
+    fn found(&mut self, now: Instant, sequence: u64) -> Arrived {
+        let Ok(index) = self
+            .missing
+            .binary_search_by_key(&sequence, |missing| missing.sequence)
+        else {
+            return Arrived::Fine;
+        };
+        let missing = self.missing.remove(index);
+        match missing.asked {
+            Some(asked) if missing.tries == 1 => {
+                Arrived::Answered(now.saturating_duration_since(asked))
+            }
+            _ => Arrived::Fine,
+        }
     }
 
     /// Appends what is to be asked for now, in ascending order, and gives up what was asked for

@@ -2,6 +2,7 @@
 //! time.
 
 mod control;
+mod decodable;
 mod feedback;
 mod harness;
 mod hostile;

@@ -69,3 +69,19 @@ fn an_outage_is_not_asked_for() {
     assert_eq!(nack.arrived(now, 1_002), Arrived::Fine);
     assert_eq!(due(&mut nack, now + REORDER_TOLERANCE), [1_001]);
 }
+
+#[test]
+fn what_is_missing_before_the_first_arrival_is_asked_for_once_it_is_known() {
+    let mut nack = NackGenerator::default();
+    let start = start();
+    nack.arrived(start, 12);
+    nack.arrived(start, 14);
+    nack.arrived(start, 9);
+    assert_eq!(due(&mut nack, start + REORDER_TOLERANCE), [10, 11, 13]);
+    nack.arrived(start, 9_000);
+    assert_eq!(nack.arrived(start, 9_001), Arrived::Fine);
+    assert!(
+        due(&mut nack, start + Duration::from_secs(1)).is_empty(),
+        "an outage"
+    );
+}
