@@ -23,6 +23,7 @@ mod fragment;
 pub mod limits;
 mod offer;
 mod section;
+mod shared;
 mod simulcast;
 mod transport;
 mod writer;

@@ -6,6 +6,7 @@ use super::direction::Direction;
 use super::error::SdpError;
 use super::limits::{OFFERED_SECTION_BYTES, SDP_BYTES_MAX, SECTIONS_MAX, SENDERS_MAX};
 use super::section::{Agreed, BoundSender, Publication, ReceivedCodec, Receiver, Section, Sender};
+use super::shared::Shared;
 use super::transport::Remote;
 use bedside_protocol::{
     Codec, ExtensionIds, IceCredentials, MediaKind, Mid, Peer, PeerId, TrackId,
@@ -75,7 +76,7 @@ pub struct Connection {
     pub(super) remote: Option<Remote>,
     pub(super) extensions: ExtensionIds,
     pub(super) sections: Vec<Section>,
-    pub(super) senders: BTreeMap<TrackId, Sender>,
+    pub(super) senders: BTreeMap<TrackId, Shared<Sender>>,
     /// Codecs for which the client rejected a section that we offered.
     pub(super) refused: Vec<Codec>,
     /// What the client last agreed to is no longer what we send.
@@ -197,12 +198,16 @@ impl Connection {
     /// it. Beyond [`SENDERS_MAX`] it is ignored and stays unbound.
     pub fn add_sender(&mut self, sender: Sender) {
         let track = sender.track;
-        if self.senders.get(&track) == Some(&sender) {
+        if self
+            .senders
+            .get(&track)
+            .is_some_and(|known| **known == sender)
+        {
             return;
         }
         self.remove_sender(track);
         if self.senders.len() < SENDERS_MAX {
-            self.senders.insert(track, sender);
+            self.senders.insert(track, sender.into());
         }
         self.stale |= self.role == Role::Subscriber;
     }

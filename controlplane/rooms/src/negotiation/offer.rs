@@ -39,7 +39,7 @@ impl Connection {
         }
         for section in &mut self.sections {
             if let Some(sender) = section.sender.and_then(|track| self.senders.get(&track)) {
-                section.offered = formats_for(sender, self.quirks.strip_red);
+                section.offered = formats_for(sender, self.quirks.strip_red).into();
             }
         }
         self.offered_local = restart_ice.or_else(|| self.offered_local.take());
@@ -91,10 +91,15 @@ impl Connection {
                 .content
                 .media()
                 .is_some_and(|media| media.direction.receives());
-            section.described.content = match described.content {
+            let content = match described.content {
                 Content::Rejected(_) => Content::Rejected(rejected),
                 content => content,
             };
+            section.described = Described {
+                content,
+                ..described
+            }
+            .into();
             section.negotiated = section.sender.filter(|_| receives);
             let rejected = !section.is_accepted();
             if let Some(track) = section.sender.filter(|_| rejected) {

@@ -2,6 +2,7 @@
 
 use super::codec::{Format, Formats, Red};
 use super::description::{Content, Described, Media};
+use super::shared::Shared;
 use bedside_protocol::{Codec, Encoding, MediaKind, Mid, PayloadTypes, TrackId};
 use serde::{Deserialize, Serialize};
 
@@ -105,7 +106,7 @@ impl Default for Publication {
 pub(super) struct Section {
     /// What the client said last; in a section that we offered and that is unanswered, what we
     /// offered.
-    pub(super) described: Described,
+    pub(super) described: Shared<Described>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) publication: Publication,
     /// The client has sent on it.
@@ -119,7 +120,7 @@ pub(super) struct Section {
     pub(super) negotiated: Option<TrackId>,
     /// What we offered last (we offer only).
     #[serde(default, skip_serializing_if = "is_default")]
-    pub(super) offered: Formats,
+    pub(super) offered: Shared<Formats>,
 }
 
 /// A section's codecs as we agree to them, in order.
@@ -132,12 +133,12 @@ pub(super) struct Agreed<'a> {
 impl Section {
     pub(super) fn new(described: Described) -> Self {
         Self {
-            described,
+            described: described.into(),
             publication: Publication::default(),
             has_sent: false,
             sender: None,
             negotiated: None,
-            offered: Formats::default(),
+            offered: Shared::default(),
         }
     }
 
@@ -174,7 +175,7 @@ impl Section {
             self.has_sent = false;
         }
         self.has_sent |= now.is_some();
-        self.described = described;
+        self.described = described.into();
     }
 }
 
