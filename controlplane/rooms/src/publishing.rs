@@ -347,6 +347,11 @@ impl Room {
         let Some(track) = self.tracks.remove(&id) else {
             return;
         };
+        // Its sid never comes back: what people chose for it must not fill their tables.
+        for participant in self.members.values_mut() {
+            participant.choices.remove(&track.info.sid);
+            participant.settings.remove(&track.info.sid);
+        }
         let member = track.publisher;
         self.volatile.demand.remove(&id);
         self.volatile.unsynced.insert(member);

@@ -197,11 +197,16 @@ impl Room {
         reason: DisconnectReason,
         action: Option<Action>,
     ) {
-        let tracks: Vec<TrackId> = self.tracks_of(member).map(|(id, _)| id).collect();
+        // Those that wait for another's client id first, so that none takes its place.
+        let mut tracks: Vec<(bool, TrackId)> = self
+            .tracks_of(member)
+            .map(|(id, track)| (track.live().is_some(), id))
+            .collect();
+        tracks.sort_unstable();
         let Some(mut info) = self.participant_info(member) else {
             return;
         };
-        for track in tracks {
+        for (_, track) in tracks {
             self.remove_track(ctx, track);
         }
         let Some(participant) = self.members.remove(&member) else {

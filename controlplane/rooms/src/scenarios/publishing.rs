@@ -209,6 +209,16 @@ fn a_client_id_in_use_is_queued_until_its_track_ends() {
 }
 
 #[test]
+fn who_leaves_is_promised_no_queued_track() {
+    let mut world = World::new();
+    let patient = world.join("patient", Mode::V1);
+    let mic = world.publish(patient, Kind::Audio, "mic");
+    world.ask(patient, Ask::AddTrack(add_track(Kind::Audio, "mic")));
+    world.ask(patient, Ask::Leave(proto::LeaveRequest::default()));
+    assert_eq!(world.clients[patient].published("mic"), Some(mic));
+}
+
+#[test]
 fn a_section_that_stops_sending_ends_its_track() {
     for mode in [Mode::V1, Mode::V0] {
         let mut world = World::new();

@@ -225,6 +225,24 @@ fn settings_choose_the_layer_and_pause() {
 }
 
 #[test]
+fn choices_for_ended_tracks_are_forgotten() {
+    let (mut world, doctor, patient, camera) = consult();
+    world.ask(doctor, setting(&camera, |one| one.disabled = true));
+    world.ask(doctor, subscription(&camera, true));
+    let kept = |world: &World| {
+        let room = world.rooms.rooms().next().unwrap();
+        let doctor = room.member_called("doctor").unwrap();
+        let doctor = &room.members[&doctor];
+        doctor.settings.len() + doctor.choices.len()
+    };
+    assert_eq!(kept(&world), 2);
+    let sections = &mut world.clients[patient].browser.sections;
+    sections.last_mut().unwrap().direction = "inactive";
+    world.offer(patient);
+    assert_eq!(kept(&world), 0);
+}
+
+#[test]
 fn publishers_are_asked_for_more_at_once_and_for_less_after_a_while() {
     let (mut world, doctor, patient, camera) = consult();
     assert!(
