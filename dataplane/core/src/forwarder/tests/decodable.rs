@@ -52,6 +52,8 @@ struct Scene {
     /// Datagrams under way: the batch that they arrive in, then in order.
     under_way: Vec<(usize, Stream, u64, Vec<u8>)>,
     batch: usize,
+    /// Counts what reaches the subscriber; every eleventh packet does not.
+    downlink: usize,
     /// What the subscriber holds, by number: timestamp and payload.
     held: BTreeMap<u64, (u32, Vec<u8>)>,
 }
@@ -83,6 +85,7 @@ impl Scene {
             key: [true; 3],
             under_way: Vec::new(),
             batch: 0,
+            downlink: 0,
             held: BTreeMap::new(),
         }
     }
@@ -176,6 +179,10 @@ impl Scene {
 
     fn hold(&mut self) {
         for packet in self.world.take(2) {
+            self.downlink += 1;
+            if self.downlink.is_multiple_of(11) {
+                continue;
+            }
             let (index, payload) = if packet.ssrc == 2_021 {
                 let (original, payload) = packet.payload.split_at(2);
                 let original = SequenceNumber(u16::from_be_bytes([original[0], original[1]]));
