@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 /// Oldest Node.js that the page's tools run on.
 const NODE_MAJOR_MIN: u32 = 20;
 
-/// What building needs beyond Rust: a C compiler and CMake-free aws-lc, and Node.js.
+/// What building needs beyond Rust: a C compiler and Node.js.
 ///
 /// # Errors
 /// Names everything that is missing and what to type.
@@ -15,7 +15,7 @@ pub(crate) fn check_for_building() -> Result<()> {
     if !cfg!(target_os = "linux") {
         missing.push("Linux 6.1 or newer (the data plane is built on io_uring)".to_owned());
     }
-    if !answers("cc", "--version") {
+    if !answers(&["cc", "--version"]) {
         missing.push("a C compiler: apt-get install build-essential".to_owned());
     }
     let node_major: Option<u32> = output("node", &["--version"]).and_then(|version| {
@@ -31,7 +31,7 @@ pub(crate) fn check_for_building() -> Result<()> {
         Some(major) => missing.push(format!("Node.js {NODE_MAJOR_MIN} or newer (found {major})")),
         None => missing.push(format!("Node.js {NODE_MAJOR_MIN} or newer, with npm")),
     }
-    if node_major.is_some() && !answers("npm", "--version") {
+    if node_major.is_some() && !answers(&["npm", "--version"]) {
         missing.push("npm, which comes with Node.js".to_owned());
     }
     if !missing.is_empty() {

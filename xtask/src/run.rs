@@ -36,10 +36,13 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Whether a program is there and runs.
-pub(crate) fn answers(program: &str, argument: &str) -> bool {
+/// Whether a program, given with its arguments, is there and succeeds.
+pub(crate) fn answers(probe: &[&str]) -> bool {
+    let Some((program, arguments)) = probe.split_first() else {
+        return false;
+    };
     Command::new(program)
-        .arg(argument)
+        .args(arguments)
         .output()
         .is_ok_and(|output| output.status.success())
 }

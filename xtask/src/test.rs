@@ -174,21 +174,22 @@ fn python_environment(folder: &Path, programs: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
-/// Programs of the tests and the Debian packages that bring them.
-const SYSTEM_PACKAGES: [(&str, &str, &str); 5] = [
-    ("chromium", "--version", "chromium"),
-    ("firefox-esr", "--version", "firefox-esr"),
-    ("ip", "-V", "iproute2"),
-    ("unshare", "--version", "util-linux"),
-    ("python3", "--version", "python3-venv"),
+/// What shows that a program of the tests is there, and the Debian package that brings it.
+const SYSTEM_PACKAGES: [(&[&str], &str); 5] = [
+    (&["chromium", "--version"], "chromium"),
+    (&["firefox-esr", "--version"], "firefox-esr"),
+    (&["ip", "-V"], "iproute2"),
+    (&["unshare", "--version"], "util-linux"),
+    // Debian's python3 comes without what `python3 -m venv` needs.
+    (&["python3", "-c", "import ensurepip"], "python3-venv"),
 ];
 
 /// Installs missing system packages where this is root on Debian; otherwise says which.
 fn system_packages() -> Result<()> {
     let missing: Vec<&str> = SYSTEM_PACKAGES
         .iter()
-        .filter(|(program, argument, _)| !answers(program, argument))
-        .map(|&(_, _, package)| package)
+        .filter(|(probe, _)| !answers(probe))
+        .map(|&(_, package)| package)
         .collect();
     if missing.is_empty() {
         return Ok(());
