@@ -3,6 +3,7 @@
 //! HTTP/1.1 with JSON bodies over a Unix socket that only its owner and root may use. Whoever may
 //! connect may do everything: the file's mode and the peer's credentials are the access control.
 
+mod routes;
 mod types;
 
 pub use types::{
@@ -11,25 +12,15 @@ pub use types::{
 };
 
 use crate::Error;
-use crate::app::{App, Stopped};
-use crate::dataplane::DataplaneStatus;
-use crate::limits::{ADMIN_CONNECTIONS_MAX, ADMIN_VALIDITY_S_MAX, API_BODY_BYTES_MAX};
-use crate::links::{self, Removal};
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use bedside_rooms::{Claims, OperationError, VideoGrant};
-use http::StatusCode;
+use crate::app::App;
+use crate::limits::ADMIN_CONNECTIONS_MAX;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use livekit_protocol as proto;
 use std::fs::Permissions;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
-use std::path::Path as FilePath;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
@@ -40,7 +31,7 @@ use tokio::time::{Instant, sleep};
 ///
 /// # Errors
 /// [`Error::File`].
-pub(crate) fn bind(path: &FilePath) -> Result<UnixListener, Error> {
+pub(crate) fn bind(path: &Path) -> Result<UnixListener, Error> {
     if std::os::unix::net::UnixStream::connect(path).is_ok() {
         return Err(Error::file(path, "another server answers there"));
     }
@@ -62,15 +53,19 @@ pub(crate) fn bind(path: &FilePath) -> Result<UnixListener, Error> {
 #[derive(Clone, Debug)]
 pub(crate) struct Admin {
     pub(crate) app: App,
+    /// As configured.
+    pub(crate) public_url: Option<String>,
     /// Where the server listens, with the ports that the kernel chose.
     pub(crate) listen: Vec<SocketAddr>,
     pub(crate) started: Instant,
 }
 
 impl Admin {
-    /// `https://` and where a browser on this machine, or one that can reach the address, finds
-    /// the page.
+    /// Where browsers find the page: as configured, or for a development server what is likely.
     pub(crate) fn url(&self) -> String {
+        if let Some(url) = &self.public_url {
+            return url.clone();
+        }
         let address = self
             .listen
             .first()
@@ -84,7 +79,7 @@ impl Admin {
 
 /// Serves until told to stop.
 pub(crate) async fn run(listener: UnixListener, admin: Admin, mut stop: watch::Receiver<bool>) {
-    let service = TowerToHyperService::new(router(admin));
+    let service = TowerToHyperService::new(routes::router(admin));
     let places = Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX));
     loop {
         let accepted = tokio::select! {
@@ -123,292 +118,6 @@ fn is_trusted(stream: &UnixStream) -> bool {
     stream
         .peer_cred()
         .is_ok_and(|peer| peer.uid() == 0 || peer.uid() == rustix::process::getuid().as_raw())
-}
-
-fn router(admin: Admin) -> Router {
-    Router::new()
-        .route("/status", get(status))
-        .route("/rooms", get(rooms))
-        .route("/rooms/{room}", get(room).delete(delete_room))
-        .route("/rooms/{room}/participants", get(participants))
-        .route(
-            "/rooms/{room}/participants/{identity}",
-            axum::routing::delete(remove),
-        )
-        .route("/rooms/{room}/participants/{identity}/mute", post(mute))
-        .route("/links", post(link))
-        .route("/tokens", post(token))
-        .fallback(async || Refused(StatusCode::NOT_FOUND, "no such operation".to_owned()))
-        .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
-        .with_state(admin)
-}
-
-/// An answer that is not 2xx.
-struct Refused(StatusCode, String);
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        (self.0, Json(Problem { message: self.1 })).into_response()
-    }
-}
-
-impl From<Stopped> for Refused {
-    fn from(Stopped: Stopped) -> Self {
-        Self(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the control plane is stopping".to_owned(),
-        )
-    }
-}
-
-impl From<OperationError> for Refused {
-    fn from(error: OperationError) -> Self {
-        let status = match error {
-            OperationError::NotFound(_) => StatusCode::NOT_FOUND,
-            OperationError::InvalidArgument(_) => StatusCode::BAD_REQUEST,
-            OperationError::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::CONFLICT,
-        };
-        Self(status, error.to_string())
-    }
-}
-
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        let status = match error {
-            Error::Request(_) => StatusCode::BAD_REQUEST,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        Self(status, error.to_string())
-    }
-}
-
-impl From<Removal> for Refused {
-    fn from(removal: Removal) -> Self {
-        match removal {
-            Removal::Error(error) => error.into(),
-            Removal::Refused(error) => error.into(),
-            Removal::Stopped => Stopped.into(),
-        }
-    }
-}
-
-impl From<JsonRejection> for Refused {
-    fn from(rejection: JsonRejection) -> Self {
-        Self(StatusCode::BAD_REQUEST, rejection.body_text())
-    }
-}
-
-type Answer<T> = Result<Json<T>, Refused>;
-
-async fn status(State(admin): State<Admin>) -> Answer<StatusReport> {
-    let status = admin.app.rooms.call(|rooms, _| rooms.status()).await?;
-    let dataplane = match &*admin.app.dataplane.borrow() {
-        DataplaneStatus::Connected {
-            boot,
-            engine,
-            workers,
-        } => DataplaneReport {
-            connected: true,
-            problem: None,
-            boot: Some(boot.to_string()),
-            engine: Some(engine.clone()),
-            workers: workers
-                .iter()
-                .map(|addresses| addresses.iter().map(ToString::to_string).collect())
-                .collect(),
-        },
-        DataplaneStatus::Disconnected(problem) => DataplaneReport {
-            problem: Some(problem.clone()),
-            ..DataplaneReport::default()
-        },
-    };
-    Ok(Json(StatusReport {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        uptime_s: admin.started.elapsed().as_secs(),
-        listen: admin.listen.iter().map(ToString::to_string).collect(),
-        dataplane,
-        rooms: status.rooms,
-        participants: status.participants,
-        sessions: status.sessions,
-        tracks: status.tracks,
-        subscriptions: status.subscriptions,
-        events_lost: status.events_lost,
-        refused: status.refused,
-    }))
-}
-
-async fn rooms(State(admin): State<Admin>) -> Answer<Vec<RoomReport>> {
-    let request = proto::ListRoomsRequest::default();
-    let list = admin
-        .app
-        .rooms
-        .call(move |rooms, _| rooms.list_rooms(&request))
-        .await?;
-    Ok(Json(list.rooms.iter().map(RoomReport::from).collect()))
-}
-
-async fn room(State(admin): State<Admin>, Path(name): Path<String>) -> Answer<RoomReport> {
-    let list = proto::ListRoomsRequest {
-        names: vec![name.clone()],
-    };
-    let request = proto::ListParticipantsRequest { room: name };
-    let (rooms, participants) = admin
-        .app
-        .rooms
-        .call(move |rooms, _| (rooms.list_rooms(&list), rooms.list_participants(&request)))
-        .await?;
-    let participants = participants?.participants;
-    let room = rooms
-        .rooms
-        .first()
-        .ok_or(OperationError::NotFound("the room"))?;
-    Ok(Json(RoomReport {
-        participants: Some(participants.iter().map(ParticipantReport::from).collect()),
-        ..RoomReport::from(room)
-    }))
-}
-
-async fn delete_room(
-    State(admin): State<Admin>,
-    Path(room): Path<String>,
-) -> Result<StatusCode, Refused> {
-    let request = proto::DeleteRoomRequest { room };
-    admin
-        .app
-        .rooms
-        .call(move |rooms, now| rooms.delete_room(now, &request))
-        .await??;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn participants(
-    State(admin): State<Admin>,
-    Path(room): Path<String>,
-) -> Answer<Vec<ParticipantReport>> {
-    let request = proto::ListParticipantsRequest { room };
-    let list = admin
-        .app
-        .rooms
-        .call(move |rooms, _| rooms.list_participants(&request))
-        .await??;
-    Ok(Json(
-        list.participants
-            .iter()
-            .map(ParticipantReport::from)
-            .collect(),
-    ))
-}
-
-async fn remove(
-    State(admin): State<Admin>,
-    Path((room, identity)): Path<(String, String)>,
-) -> Result<StatusCode, Refused> {
-    let request = proto::RoomParticipantIdentity {
-        room,
-        identity,
-        ..Default::default()
-    };
-    links::remove_participant(&admin.app, request).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn mute(
-    State(admin): State<Admin>,
-    Path((room, identity)): Path<(String, String)>,
-    request: Result<Json<MuteRequest>, JsonRejection>,
-) -> Answer<Vec<TrackReport>> {
-    let Json(request) = request?;
-    let tracks = admin
-        .app
-        .rooms
-        .call(move |rooms, now| {
-            let who = proto::RoomParticipantIdentity {
-                room: room.clone(),
-                identity: identity.clone(),
-                ..Default::default()
-            };
-            let published = rooms.get_participant(&who)?.tracks;
-            let wanted = |track: &proto::TrackInfo| {
-                request.track.as_ref().is_none_or(|sid| *sid == track.sid)
-            };
-            let chosen: Vec<_> = published.into_iter().filter(wanted).collect();
-            if chosen.is_empty() {
-                return Err(OperationError::NotFound("the track"));
-            }
-            let mut muted = Vec::with_capacity(chosen.len());
-            for track in chosen {
-                let mute = proto::MuteRoomTrackRequest {
-                    room: room.clone(),
-                    identity: identity.clone(),
-                    track_sid: track.sid,
-                    muted: request.muted,
-                };
-                muted.extend(rooms.mute_published_track(now, &mute)?.track);
-            }
-            Ok(muted)
-        })
-        .await??;
-    Ok(Json(tracks.iter().map(TrackReport::from).collect()))
-}
-
-async fn link(
-    State(admin): State<Admin>,
-    request: Result<Json<LinkRequest>, JsonRejection>,
-) -> Answer<LinkReport> {
-    let Json(request) = request?;
-    Ok(Json(
-        links::create(&admin.app.store, &admin.url(), request).await?,
-    ))
-}
-
-async fn token(
-    State(admin): State<Admin>,
-    request: Result<Json<TokenRequest>, JsonRejection>,
-) -> Answer<TokenReport> {
-    let Json(request) = request?;
-    if request.room.is_empty() || request.identity.is_empty() {
-        let reason = "a token needs a room and an identity".to_owned();
-        return Err(OperationError::InvalidArgument(reason).into());
-    }
-    if !(1..=ADMIN_VALIDITY_S_MAX).contains(&request.valid_s) {
-        let reason = "a token may be valid for a second up to 366 days".to_owned();
-        return Err(OperationError::InvalidArgument(reason).into());
-    }
-    let role = request.role;
-    let claims = Claims {
-        iss: admin.app.tokens.first_key(),
-        sub: request.identity,
-        name: request.name.unwrap_or_default(),
-        kind: if role == TokenRole::Agent {
-            "agent".to_owned()
-        } else {
-            String::new()
-        },
-        video: Some(VideoGrant {
-            room_join: true,
-            room: request.room,
-            room_admin: role == TokenRole::Administrator,
-            can_publish: (role == TokenRole::Viewer).then_some(false),
-            agent: role == TokenRole::Agent,
-            ..VideoGrant::default()
-        }),
-        ..Claims::default()
-    };
-    let token = admin
-        .app
-        .tokens
-        .sign(&claims, Duration::from_secs(request.valid_s))
-        .ok_or_else(|| {
-            Refused(
-                StatusCode::CONFLICT,
-                "there is no API key to sign with".to_owned(),
-            )
-        })?;
-    Ok(Json(TokenReport {
-        token,
-        url: admin.url().replacen("https", "wss", 1),
-    }))
 }
 
 const ACCEPT_RETRY: Duration = Duration::from_millis(200);

@@ -15,6 +15,10 @@ use std::path::{Path, PathBuf};
 pub struct Config {
     /// Where the page, signalling and the HTTP interfaces are served; all over TLS 1.3.
     pub listen: Vec<SocketAddr>,
+    /// Where people's browsers reach this server: `https://`, the name in its certificate, and the
+    /// port unless it is 443. Join links begin with it. Only a development server may do
+    /// without: then it is `localhost`, or the first of `listen`.
+    pub public_url: Option<String>,
     /// Database, development certificate, API keys. Made with mode 0700 when missing; refused
     /// when others can read it.
     pub data_directory: PathBuf,
@@ -163,6 +167,20 @@ impl Config {
                 );
             }
         }
+        match &self.public_url {
+            Some(url) if !is_public_url(url) => {
+                return refuse(
+                    "`public_url` must be https:// and a name, with a port where it is not 443",
+                );
+            }
+            None if !tls.development => {
+                return refuse(
+                    "join links need `public_url`: where browsers reach this server, for example \
+                     public_url = \"https://consult.example.org\"",
+                );
+            }
+            _ => {}
+        }
         if self.media.listen.is_empty() {
             return refuse("`media.listen` names no address to receive media on");
         }
@@ -213,6 +231,13 @@ impl Config {
         }
     }
 
+    /// The name or address in `public_url`, without brackets.
+    pub(crate) fn public_host(&self) -> Option<String> {
+        let authority = self.public_url.as_deref()?.strip_prefix("https://")?;
+        let authority: http::uri::Authority = authority.parse().ok()?;
+        Some(authority.host().trim_matches(['[', ']']).to_owned())
+    }
+
     /// Where the `bedside` command connects.
     #[must_use]
     pub fn admin_socket(&self) -> PathBuf {
@@ -232,6 +257,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 7880))],
+            public_url: None,
             data_directory: PathBuf::from("/var/lib/bedside"),
             dataplane_socket: PathBuf::from("/run/bedside/dataplane.sock"),
             admin_socket: None,
@@ -289,6 +315,17 @@ fn is_webhook_url(url: &str) -> bool {
         (Some("http"), Some(host)) => local(host),
         _ => false,
     }
+}
+
+/// Only what a link can be made of by adding a path.
+fn is_public_url(url: &str) -> bool {
+    let Some(authority) = url.strip_prefix("https://") else {
+        return false;
+    };
+    !authority.contains('@')
+        && authority
+            .parse::<http::uri::Authority>()
+            .is_ok_and(|authority| !authority.host().is_empty())
 }
 
 #[cfg(test)]

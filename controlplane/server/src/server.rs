@@ -103,6 +103,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         store: store.clone(),
     };
     let admin_socket = config.admin_socket();
+    let public_url = config.public_url.clone();
     let admin_listener = admin::bind(&admin_socket)?;
     let app = App {
         rooms: rooms.clone(),
@@ -114,6 +115,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let front = Front::new(http::router(app.clone()), tls, stopping.clone());
     let admin = Admin {
         app: app.clone(),
+        public_url,
         listen,
         started: Instant::now(),
     };
@@ -174,8 +176,7 @@ pub struct Running {
 }
 
 impl Running {
-    /// `https://` and where a browser on this machine, or one that can reach the address, finds
-    /// the page.
+    /// Where browsers find the page: as configured, or for a development server what is likely.
     #[must_use]
     pub fn url(&self) -> String {
         self.admin.url()

@@ -9,9 +9,10 @@ pub(crate) use development::ensure as ensure_development_certificate;
 
 use crate::clock::since_epoch;
 use crate::{Config, Error, files};
+use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::{ClientHello, NoServerSessionStorage, ParsedCertificate, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::TLS13;
 use std::path::{Path, PathBuf};
@@ -82,8 +83,9 @@ pub(crate) fn server_config(certificate: Arc<Certificate>) -> Result<rustls::Ser
 /// Whole days until the configured certificate's end, negative after it. `bedside doctor` asks.
 ///
 /// # Errors
-/// What would keep the server from using the files: unreadable, not PEM, a key that does not
-/// belong to the certificate; [`Error::Config`] where a development certificate is made instead.
+/// What would keep the server from using the files, or browsers from accepting them: unreadable,
+/// not PEM, a key that does not belong to the certificate, a certificate without the name in
+/// `public_url`; [`Error::Config`] where a development certificate is made instead.
 pub fn certificate_expiry(config: &Config) -> Result<i64, Error> {
     let (Some(certificate), Some(key)) = (&config.tls.certificate_file, &config.tls.key_file)
     else {
@@ -94,14 +96,24 @@ pub fn certificate_expiry(config: &Config) -> Result<i64, Error> {
         key: key.clone(),
     };
     let key = certified_key(&files)?;
-    let (_, leaf) = key
-        .end_entity_cert()
-        .ok()
-        .and_then(|leaf| X509Certificate::from_der(leaf).ok())
+    let der = key.end_entity_cert().ok();
+    let (_, leaf) = der
+        .and_then(|der| X509Certificate::from_der(der).ok())
         .ok_or_else(|| Error::file(&files.certificate, "holds no X.509 certificate"))?;
+    if let (Some(host), Some(der)) = (config.public_host(), der) {
+        check_name(der, &host)?;
+    }
     let now_s = i64::try_from(since_epoch().as_secs()).unwrap_or(i64::MAX);
     let left_s = leaf.validity().not_after.timestamp() - now_s;
     Ok(left_s.div_euclid(86_400))
+}
+
+fn check_name(der: &CertificateDer<'_>, host: &str) -> Result<(), Error> {
+    let refuse = |_| Error::Certificate(format!("it does not name {host}, as `public_url` does"));
+    let parsed = ParsedCertificate::try_from(der).map_err(refuse)?;
+    let name = ServerName::try_from(host)
+        .map_err(|_| Error::Certificate(format!("`public_url`: {host} is not a name")))?;
+    verify_server_name(&parsed, &name).map_err(refuse)
 }
 
 fn certified_key(files: &Files) -> Result<CertifiedKey, Error> {

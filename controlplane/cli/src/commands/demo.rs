@@ -4,7 +4,7 @@ use crate::{
     commands::serve::{log_to_stderr, runtime, stopped},
     print::line,
 };
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use bedside_server::{
     Config, Running,
     admin::{LinkRequest, Role},
@@ -69,6 +69,9 @@ impl Demo {
     }
 
     async fn consult(self) -> Result<()> {
+        if self.listen.ip().is_unspecified() && self.media_address.is_empty() {
+            bail!("clients cannot send to a wildcard: name this machine's with --media-address");
+        }
         let stopped = stopped()?;
         let user = rustix::process::getuid().as_raw();
         let default = || env::temp_dir().join(format!("bedside-demo-{user}"));

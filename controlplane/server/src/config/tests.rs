@@ -1,12 +1,15 @@
 use super::*;
 
 #[test]
-fn an_empty_file_lacks_only_a_certificate() {
+fn an_empty_file_lacks_a_certificate_and_its_name() {
     let error = Config::from_toml("").expect_err("no certificate");
     assert!(
         error.to_string().contains("tls.certificate_file"),
         "{error}"
     );
+    let certificate = "tls.certificate_file = 'c'\ntls.key_file = 'k'";
+    let error = Config::from_toml(certificate).expect_err("links would lead nowhere");
+    assert!(error.to_string().contains("public_url"), "{error}");
     let config = Config::from_toml("tls.development = true").expect("complete");
     assert_eq!(config.listen, ["127.0.0.1:7880".parse().expect("address")]);
     assert_eq!(
@@ -37,6 +40,17 @@ fn what_cannot_work_is_refused_with_what_to_do() {
         assert!(words.contains(expected), "{words}");
     };
     check("listen = []", "listen");
+    for url in [
+        "http://a.example",
+        "https://",
+        "https://a.example/",
+        "https://a.example/consult",
+        "https://u:p@a.example",
+        "https://a.example?x",
+        "a.example",
+    ] {
+        check(&format!("public_url = '{url}'"), "public_url");
+    }
     check("tls.key_file = 'k'", "tls.development");
     check("media.listen = ['0.0.0.0']", "media.public_addresses");
     check("media.listen = []", "media.listen");
@@ -54,6 +68,7 @@ fn every_setting_reaches_its_field() {
     let config = Config::from_toml(
         r#"
         listen = ["10.0.0.5:443", "[::1]:443"]
+        public_url = "https://consult.example:8443"
         data_directory = "/srv/bedside"
         dataplane_socket = "/run/dp.sock"
         admin_socket = "/run/admin.sock"
@@ -84,6 +99,10 @@ fn every_setting_reaches_its_field() {
         "#,
     )
     .expect("complete");
+    assert_eq!(
+        config.public_url.as_deref(),
+        Some("https://consult.example:8443")
+    );
     let dataplane = config.dataplane();
     assert_eq!(
         (dataplane.workers, dataplane.port, dataplane.pin),
@@ -142,7 +161,7 @@ fn the_page_names_every_setting() {
         };
         assert!(PAGE.contains(&wanted), "{wanted}");
     }
-    assert_eq!(top.len(), 9);
+    assert_eq!(top.len(), 10);
     for section in sections {
         for setting in settings(section) {
             let row = format!("| `{section}.{setting}` |");

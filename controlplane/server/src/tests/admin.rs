@@ -143,6 +143,25 @@ async fn rooms_and_participants_are_shown_and_ended() {
 }
 
 #[tokio::test]
+async fn links_lead_where_the_configuration_says() {
+    let bench = Bench::configured(scratch(), |config| {
+        config.public_url = Some("https://consult.example".to_owned());
+    })
+    .await;
+    let link = json!({ "room": "ward", "role": "patient", "valid_s": 60 });
+    let made = bench.admin("POST", "/links", Some(&link)).await.json();
+    let link = made["link"].as_str().expect("text");
+    assert!(
+        link.starts_with("https://consult.example/consult#"),
+        "{link}"
+    );
+    let token = json!({ "room": "ward", "identity": "i", "role": "viewer", "valid_s": 60 });
+    let made = bench.admin("POST", "/tokens", Some(&token)).await.json();
+    assert_eq!(made["url"], "wss://consult.example");
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn links_and_tokens_are_made_within_bounds() {
     let bench = Bench::new().await;
     let link = json!({ "room": "ward", "role": "patient", "valid_s": 60 });

@@ -45,8 +45,21 @@ fn the_days_left_are_those_of_a_certificate_that_can_be_used() {
     assert!(matches!(certificate_expiry(&config), Err(Error::Config(_))));
     config.tls.certificate_file = Some(files.certificate.clone());
     config.tls.key_file = Some(files.key.clone());
-    let days = certificate_expiry(&config).expect("good");
-    assert!((1..=398).contains(&days), "{days}");
+    for url in [
+        "https://localhost",
+        "https://localhost:7880",
+        "https://[::1]:7880",
+    ] {
+        config.public_url = Some(url.to_owned());
+        let days = certificate_expiry(&config).expect("good");
+        assert!((1..=398).contains(&days), "{days}");
+    }
+    config.public_url = Some("https://consult.example".to_owned());
+    let words = certificate_expiry(&config)
+        .expect_err("another name")
+        .to_string();
+    assert!(words.contains("does not name consult.example"), "{words}");
+    config.public_url = None;
     let other = scratch.path().join("other");
     std::fs::create_dir(&other).expect("ours");
     let (others, _) = development::ensure(&other, &[]).expect("made");

@@ -202,13 +202,14 @@ fn certificate(config: &Config) -> Check {
         ),
         Ok(days) => Check::good(
             name,
-            format!("valid for {days} more days, and fits its key"),
+            format!("for public_url's name, fits its key, valid for {days} more days"),
         ),
         Err(error) => Check::bad(
             name,
             Outcome::Problem,
             error.to_string(),
-            "put readable PEM files where tls.certificate_file and tls.key_file say",
+            "put PEM files of a certificate for public_url's name where tls.certificate_file and \
+             tls.key_file say",
         ),
     }
 }
