@@ -97,7 +97,8 @@ impl Scene {
             self.world.command(Command::EnsureSubscription(wanted));
         }
         let mut fates = frame.fates.iter().copied();
-        for index in 0..3 {
+        for layer in Layer::ALL {
+            let index = layer.index();
             self.media[index].timestamp += 2_970;
             let key = std::mem::take(&mut self.key[index]);
             for part in 0..PARTS[index] {
