@@ -27,6 +27,7 @@ impl Connection {
         }
         for section in &mut self.sections {
             section.negotiated = section.sender;
+            section.sending = section.sender.is_some();
         }
         self.stale = false;
         let version = self.next_version();

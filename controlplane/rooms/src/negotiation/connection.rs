@@ -292,7 +292,10 @@ impl Connection {
                 let sender = self.senders.get(track);
                 !placed.contains(track) && sender.is_some_and(|sender| sender.codec.kind() == kind)
             };
-            waiting.iter().filter(of_kind).count()
+            let draining =
+                |section: &&Section| section.is_draining() && section.receiving(kind).is_some();
+            let soon = self.sections.iter().filter(draining).count();
+            waiting.iter().filter(of_kind).count().saturating_sub(soon)
         };
         let bytes_left = SDP_BYTES_MAX.saturating_sub(self.offer_bytes);
         let room = SECTIONS_MAX
@@ -521,7 +524,7 @@ impl Connection {
                 continue;
             };
             let fits = |section: &Section, direction: Direction| {
-                section.sender.is_none()
+                section.is_free()
                     && section.receiving(codec.kind()).is_some_and(|media| {
                         media.direction == direction && media.formats.find(codec).is_some()
                     })

@@ -1,8 +1,8 @@
 //! Our offer to a client that only receives (RFC 8829 §5.2), and its answer.
 //!
 //! The first section is the data channels', which is never rejected and carries the transport.
-//! A section of a track that is no longer sent becomes inactive and serves the next track of its
-//! kind.
+//! A section of a track that is no longer sent becomes inactive and serves the same track again, or
+//! the next one of its kind if the stream id names the track.
 
 use super::codec::{Feedback, Format, Formats, Red, default_parameters, rtpmap};
 use super::connection::{Connection, IceChange, Role};
@@ -38,8 +38,11 @@ impl Connection {
             self.place(track);
         }
         for section in &mut self.sections {
+            section.offered_sending = section.sender.is_some();
             if let Some(sender) = section.sender.and_then(|track| self.senders.get(&track)) {
                 section.offered = formats_for(sender, self.quirks.strip_red).into();
+                let first = section.first_track.take();
+                section.first_track = first.or_else(|| Some(sender.track_sid.clone()));
             }
         }
         self.offered_local = restart_ice.or_else(|| self.offered_local.take());
@@ -101,6 +104,7 @@ impl Connection {
             }
             .into();
             section.negotiated = section.sender.filter(|_| receives);
+            section.sending = std::mem::take(&mut section.offered_sending);
             let rejected = !section.is_accepted();
             if let Some(track) = section.sender.filter(|_| rejected) {
                 let codec = self.senders.get(&track).map(|sender| sender.codec);
@@ -122,8 +126,9 @@ impl Connection {
         let codec = sender.codec;
         let is_free = |section: &Section| {
             !self.quirks.no_section_reuse
-                && section.sender.is_none()
+                && section.is_free()
                 && section.media().is_some_and(|media| media.kind == kind)
+                && section.can_carry(sender)
         };
         // One that had the codec before is better: not every client changes codecs.
         let same_codec = self

@@ -118,6 +118,17 @@ pub(super) struct Section {
     /// The sender that the client has agreed to.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) negotiated: Option<TrackId>,
+    /// The last description that the client has applied sends something on it. Its track there
+    /// ends, and another can begin, only with a description that does not.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) sending: bool,
+    /// Our unanswered offer does (we offer only).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) offered_sending: bool,
+    /// Track id of the first sender that we offered on it: the client's track has it for good
+    /// (we offer only).
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub(super) first_track: Option<String>,
     /// What we offered last (we offer only).
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) offered: Shared<Formats>,
@@ -138,6 +149,9 @@ impl Section {
             has_sent: false,
             sender: None,
             negotiated: None,
+            sending: false,
+            offered_sending: false,
+            first_track: None,
             offered: Shared::default(),
         }
     }
@@ -154,6 +168,16 @@ impl Section {
     pub(super) fn receiving(&self, kind: MediaKind) -> Option<&Media> {
         self.media()
             .filter(|media| media.kind == kind && media.direction.receives())
+    }
+
+    /// Whether another track can begin on it.
+    pub(super) fn is_free(&self) -> bool {
+        self.sender.is_none() && !self.sending && !self.offered_sending
+    }
+
+    /// Whether the next description makes it free.
+    pub(super) fn is_draining(&self) -> bool {
+        self.sender.is_none() && (self.sending || self.offered_sending)
     }
 
     pub(super) fn is_accepted(&self) -> bool {
@@ -176,6 +200,14 @@ impl Section {
         }
         self.has_sent |= now.is_some();
         self.described = described.into();
+    }
+
+    /// Whether a client would take what we send here for this sender's track: its own track in
+    /// the section keeps the id that it had at first, so another one must be named by its stream.
+    pub(super) fn can_carry(&self, sender: &Sender) -> bool {
+        let first = self.first_track.as_ref();
+        first.is_none_or(|first| *first == sender.track_sid)
+            || sender.stream_id.contains(&sender.track_sid)
     }
 }
 

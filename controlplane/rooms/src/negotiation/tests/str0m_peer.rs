@@ -82,7 +82,11 @@ fn its_answers_fit_our_offers() {
     assert_eq!(exchange(&mut connection), IceChange::Same);
     assert_eq!(connection.mid_to_track().len(), 3);
     connection.remove_sender(TrackId(1));
-    connection.add_sender(video(4, Codec::Vp8));
+    exchange(&mut connection);
+    connection.add_sender(Sender {
+        stream_id: "PA_publisher|TR_4".to_owned(),
+        ..video(4, Codec::Vp8)
+    });
     exchange(&mut connection);
     assert_eq!(
         connection.sender(TrackId(4)).map(|sender| sender.mid),

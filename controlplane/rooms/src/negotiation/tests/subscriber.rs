@@ -23,6 +23,14 @@ fn step(connection: &mut Connection, browser: &str, step: &str) -> IceChange {
     change
 }
 
+/// With a stream id that names the track, not its stream.
+fn by_track(sender: Sender) -> Sender {
+    Sender {
+        stream_id: format!("PA_publisher|{}", sender.track_sid),
+        ..sender
+    }
+}
+
 fn check_offer(offer: &str) {
     str0m::change::SdpOffer::from_sdp_string(offer).expect("str0m reads the offer");
     let offer = reader::read(offer);
@@ -100,9 +108,9 @@ fn chromium() {
     assert_eq!(tracks(&connection), expected(&[("2", 32), ("4", 34)]));
 
     // The free sections serve the next tracks of their kind, whatever their codec.
-    connection.add_sender(video(35, Codec::Av1));
-    connection.add_sender(audio(36, false, false));
-    connection.add_sender(video(37, Codec::Vp9));
+    connection.add_sender(by_track(video(35, Codec::Av1)));
+    connection.add_sender(by_track(audio(36, false, false)));
+    connection.add_sender(by_track(video(37, Codec::Vp9)));
     step(&mut connection, browser, "4-reused");
     assert_eq!(
         tracks(&connection),
@@ -155,9 +163,9 @@ fn firefox_has_no_h264_and_no_red() {
     connection.remove_sender(TrackId(31));
     connection.remove_sender(TrackId(33));
     step(&mut connection, browser, "3-removed");
-    connection.add_sender(video(35, Codec::Av1));
-    connection.add_sender(audio(36, false, false));
-    connection.add_sender(video(37, Codec::Vp9));
+    connection.add_sender(by_track(video(35, Codec::Av1)));
+    connection.add_sender(by_track(audio(36, false, false)));
+    connection.add_sender(by_track(video(37, Codec::Vp9)));
     step(&mut connection, browser, "4-reused");
     // The rejected section is not used again.
     assert_eq!(
@@ -295,5 +303,29 @@ fn a_full_connection_offers_once() {
     assert!(
         !connection.needs_offer(),
         "there is no place for the last one"
+    );
+}
+
+#[test]
+fn a_section_serves_another_track_only_if_the_stream_id_names_it() {
+    let mut connection = connection(Role::Subscriber);
+    let section_of = |connection: &mut Connection, sender: Sender| {
+        let id = format!("a=msid:{} {}", sender.stream_id, sender.track_sid);
+        let track = sender.track;
+        connection.add_sender(sender);
+        let offer = connection.offer(None).expect("we offer");
+        check_offer(&offer);
+        connection.remove_sender(track);
+        let offer = reader::read(&offer);
+        offer.sections.iter().position(|section| section.has(&id))
+    };
+    assert_eq!(section_of(&mut connection, video(1, Codec::Vp8)), Some(1));
+    // The browser's track keeps the id TR_1, and the stream says only "camera".
+    assert_eq!(section_of(&mut connection, video(2, Codec::Vp8)), Some(2));
+    assert_eq!(section_of(&mut connection, video(1, Codec::Vp8)), Some(1));
+    // In the last offer the first section had a track, the second was silent.
+    assert_eq!(
+        section_of(&mut connection, by_track(video(3, Codec::Vp8))),
+        Some(2)
     );
 }
