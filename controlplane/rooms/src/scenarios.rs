@@ -446,6 +446,7 @@ impl Client {
     fn describe(&mut self, description: &proto::SessionDescription) {
         self.description.clone_from(&description.sdp);
         let sent = sdp::sent(&description.sdp);
+        let before = std::mem::take(&mut self.sections);
         self.sections = if self.single {
             description.mid_to_track_id.clone().into_iter().collect()
         } else {
@@ -461,6 +462,13 @@ impl Client {
             );
         }
         assert_eq!(sent.len(), self.sections.len());
+        for (mid, track) in &self.sections {
+            let was = before.get(mid).unwrap_or(track);
+            assert_eq!(
+                was, track,
+                "browsers tell of a new track only after a silence"
+            );
+        }
         for (_, stream, _) in sent {
             let publisher = stream.split('|').next().unwrap().to_owned();
             assert!(

@@ -177,7 +177,12 @@ impl Room {
             ctx.count("subscriptions_full");
             return;
         }
-        let stream = if subscriber.client.groups_streams() && !published.info.stream.is_empty() {
+        // With two connections a browser's track keeps the id of the first track of its section:
+        // only the stream id can say which one it carries now.
+        let grouped = subscriber.single_connection()
+            && subscriber.client.groups_streams()
+            && !published.info.stream.is_empty();
+        let stream = if grouped {
             &published.info.stream
         } else {
             &published.info.sid

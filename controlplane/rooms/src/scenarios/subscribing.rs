@@ -96,6 +96,31 @@ fn an_ended_tracks_section_serves_the_next_track() {
 }
 
 #[test]
+fn a_section_is_silent_once_between_two_tracks() {
+    for mode in [Mode::V1, Mode::V0] {
+        let mut world = World::new();
+        let doctor = world.join("doctor", mode);
+        let patient = world.join("patient", Mode::V1);
+        let first = world.publish(patient, Kind::Video, "camera");
+        assert_eq!(world.hears(doctor), std::slice::from_ref(&first));
+        // It comes again before the doctor has heard that it left.
+        let mut parameters = parameters(Mode::V1);
+        let mut browser = Browser::new(9);
+        browser
+            .sections
+            .push(Section::sending(Kind::Video, "camera"));
+        parameters.publisher_offer = Some(description("offer", browser.offer(), 1));
+        parameters.add_tracks = vec![add_track(Kind::Video, "camera")];
+        let again = world.knock(claims("patient"), parameters);
+        (world.clients[again].offer_id, world.clients[again].obeys) = (1, false);
+        world.settle();
+        let second = world.clients[again].published("camera").unwrap();
+        assert_ne!(first, second);
+        assert_eq!(world.hears(doctor), [second]);
+    }
+}
+
+#[test]
 fn a_v0_client_gets_one_offer_at_a_time_with_growing_ids() {
     let mut world = World::new();
     let watcher = world.knock(claims("watcher"), parameters(Mode::V0));
