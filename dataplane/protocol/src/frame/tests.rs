@@ -62,3 +62,21 @@ fn garbage_is_an_error_that_repeats_nothing() {
     let error = decoder.next::<FromControl>().unwrap_err().to_string();
     assert!(error.contains("column") && !error.contains('a'.to_string().repeat(3).as_str()));
 }
+
+#[test]
+fn no_stream_of_bytes_panics_or_is_kept_beyond_a_frame() {
+    bolero::check!()
+        .with_iterations(4_000)
+        .with_type::<Vec<u8>>()
+        .for_each(|bytes| {
+            let mut decoder = Decoder::new();
+            for piece in bytes.chunks(7) {
+                decoder.extend(piece);
+                while let Ok(Some(_)) = decoder.next::<FromControl>() {}
+                assert!(decoder.buffer.len() <= PREFIX_BYTES + FRAME_BYTES_MAX + piece.len());
+                if decoder.next::<FromControl>().is_err() {
+                    return;
+                }
+            }
+        });
+}
