@@ -5,7 +5,7 @@ use crate::commands::{configuration, demo::dataplane_program};
 use bedside_server::{Config, certificate_expiry};
 use serde::Deserialize;
 use std::{
-    fs,
+    fs, io,
     net::{SocketAddr, TcpListener, UdpSocket},
     num::NonZero,
     os::unix::{fs::PermissionsExt, net::UnixStream},
@@ -263,24 +263,32 @@ fn media_ports(config: &Config) -> impl Iterator<Item = u16> {
     (0..workers).map_while(move |worker| first.checked_add(worker))
 }
 
-fn port(protocol: &str, address: SocketAddr, bound: std::io::Result<()>, running: bool) -> Check {
+fn port(protocol: &str, address: SocketAddr, bound: io::Result<()>, running: bool) -> Check {
     let name = format!("{protocol} {address}");
-    match bound {
-        Ok(()) => Check::good(&name, "free"),
-        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse && running => {
+    let Err(error) = bound else {
+        return Check::good(&name, "free");
+    };
+    match error.kind() {
+        io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied if running => {
             Check::good(&name, "in use by the running Bedside")
         }
-        Err(error) => {
-            let remedy = match error.kind() {
-                std::io::ErrorKind::AddrInUse => {
-                    format!("ss -lpn 'sport = :{}' shows who has it", address.port())
-                }
-                std::io::ErrorKind::PermissionDenied => {
-                    "AmbientCapabilities=CAP_NET_BIND_SERVICE in the service's unit file".to_owned()
-                }
-                _ => "ip address shows which addresses this machine has".to_owned(),
-            };
-            Check::bad(&name, Outcome::Problem, error.to_string(), remedy)
-        }
+        io::ErrorKind::AddrInUse => Check::bad(
+            &name,
+            Outcome::Problem,
+            error.to_string(),
+            format!("ss -lpn 'sport = :{}' shows who has it", address.port()),
+        ),
+        io::ErrorKind::PermissionDenied => Check::bad(
+            &name,
+            Outcome::Warning,
+            "this user may not take it; the service may, with the capability for it",
+            "AmbientCapabilities=CAP_NET_BIND_SERVICE in the service's unit file",
+        ),
+        _ => Check::bad(
+            &name,
+            Outcome::Problem,
+            error.to_string(),
+            "ip address shows which addresses this machine has",
+        ),
     }
 }
