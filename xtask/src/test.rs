@@ -124,7 +124,10 @@ fn clients(test: &Test) -> Result<()> {
     if scenarios.is_empty() {
         bail!("no scenario in tests/clients has that name");
     }
+    // No IPv6 addresses on the pair: they come up seconds later, and Chromium drops every request
+    // that is under way when a network changes.
     let script = "ip link set lo up && ip link add bedside0 type veth peer name bedside1 && \
+                  ip link set bedside0 addrgenmode none && ip link set bedside1 addrgenmode none && \
                   ip address add 10.77.0.1/24 dev bedside0 && ip link set bedside0 up && \
                   ip link set bedside1 up && ip route add default dev bedside0 && exec \"$@\"";
     let user: &[&str] = if is_root() {
