@@ -15,7 +15,7 @@ use std::{
     env,
     fs::{self, DirBuilder, OpenOptions},
     io::{self, Write as _},
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     pin::{Pin, pin},
@@ -36,7 +36,8 @@ pub(crate) struct Demo {
     /// bedside-demo-UID in the system's temporary folder]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Local address to receive media on; may be given several times [default: --listen's]
+    /// Local address to receive media on; may be given several times [default: --listen's, and
+    /// this machine's own beside a loopback one, which Firefox does not send media to]
     #[arg(long, value_name = "IP")]
     media_address: Vec<IpAddr>,
     /// Deliver webhooks to this URL
@@ -49,6 +50,18 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "LEVEL", default_value = "warn")]
     log: tracing::Level,
 }
+
+/// The address that this machine would reach others from, if it has a network. Connecting a UDP
+/// socket only looks up the route; nothing is sent.
+fn own_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect(DOCUMENTATION_ADDRESS).ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_loopback() && !address.is_unspecified()).then_some(address)
+}
+
+/// TEST-NET-1 (RFC 5737): no host has it, so that the default route is asked for.
+const DOCUMENTATION_ADDRESS: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 9);
 
 /// The first line of `bedside demo --json`.
 #[derive(Serialize)]
@@ -77,7 +90,13 @@ impl Demo {
         let default = || env::temp_dir().join(format!("bedside-demo-{user}"));
         let folder = self.data.clone().unwrap_or_else(default);
         let mut config = Config::development(&folder, self.listen);
-        if !self.media_address.is_empty() {
+        if self.media_address.is_empty() {
+            let loopback = self.listen.ip().is_loopback();
+            config
+                .media
+                .listen
+                .extend(own_address().filter(|_| loopback));
+        } else {
             config.media.listen.clone_from(&self.media_address);
         }
         config.webhooks.urls.clone_from(&self.webhook);
