@@ -1,5 +1,5 @@
 //! Prints what sealing and opening cost, in nanoseconds of one core for each packet:
-//! `cargo run --release -p bedside-srtp --example cost`.
+//! `cargo run --release -p bedside-srtp --example srtp_cost`.
 //!
 //! Each figure is the best of many rounds, because the machine's other work can only add. A round
 //! works through a batch as large as one segmentation-offload message, so code and keys are warm

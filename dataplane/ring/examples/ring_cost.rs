@@ -1,6 +1,6 @@
 //! Prints the CPU time that a datagram of 1,200 bytes costs to send and to receive on loopback.
 //!
-//! `cargo run --release -p bedside-ring --example cost`
+//! `cargo run --release -p bedside-ring --example ring_cost`
 //!
 //! One thread sends 64 datagrams from one ring, in messages of 1, 8 or 32, one submission a
 //! message, then takes them from another. The loopback device does the receiver's share of the

@@ -1,5 +1,5 @@
 //! What forwarding one packet costs, without any I/O: `cargo run --release -p bedside-core
-//! --example cost`. Sealing alone is measured in the same run, because the machine's speed
+//! --example forwarding_cost`. Sealing alone is measured in the same run, because the machine's speed
 //! changes from minute to minute.
 
 mod room;
