@@ -1,6 +1,6 @@
-//! What forwarding one packet costs, without any I/O: `cargo run --release -p bedside-core
-//! --example forwarding_cost`. Sealing alone is measured in the same run, because the machine's speed
-//! changes from minute to minute.
+//! What forwarding one packet costs, without any I/O:
+//! `cargo run --release -p bedside-core --example forwarding_cost`. Sealing alone is measured in
+//! the same run, because the machine's speed changes from minute to minute.
 
 mod room;
 
