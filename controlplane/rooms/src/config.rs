@@ -19,7 +19,7 @@ pub struct Config {
     pub auto_create: bool,
     /// Name of this server in join responses (`ND_...`).
     pub node_id: String,
-    /// Version of this server in join responses.
+    /// Version of this server, for the debug text of join responses.
     pub version: String,
     /// How long a participant without a signalling connection is kept while its media goes on:
     /// at least [`SIGNAL_LOST_S_MIN`](crate::limits::SIGNAL_LOST_S_MIN).

@@ -212,16 +212,21 @@ impl Room {
     }
 }
 
-/// What clients are told of this server.
+/// What clients are told of this server. They compare the version with those of LiveKit's server
+/// to learn what works (RPC needs 1.8.0), so it says which one this server can stand in for.
 pub(crate) fn server_info(ctx: &Context<'_>) -> proto::ServerInfo {
     proto::ServerInfo {
         edition: proto::server_info::Edition::Standard as i32,
-        version: ctx.config.version.clone(),
+        version: COMPATIBLE_VERSION.to_owned(),
         protocol: PROTOCOL,
         node_id: ctx.config.node_id.clone(),
+        debug_info: format!("bedside {}", ctx.config.version),
         ..proto::ServerInfo::default()
     }
 }
+
+/// The LiveKit server whose behaviour was read for this one.
+const COMPATIBLE_VERSION: &str = "1.13.5";
 
 /// LiveKit's protocol as far as it is spoken here (its version 16 brought single-connection
 /// mode).

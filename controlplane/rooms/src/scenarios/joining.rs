@@ -41,7 +41,13 @@ fn the_first_frame_is_join_with_everything_that_clients_read() {
         assert_eq!(join.enabled_publish_codecs[0].mime, "video/VP8");
         assert!(join.fast_publish);
         let server = join.server_info.as_ref().unwrap();
-        assert!(!server.version.is_empty() && server.protocol > 0 && !server.node_id.is_empty());
+        assert!(server.protocol > 0 && !server.node_id.is_empty());
+        let version: Vec<u32> = server
+            .version
+            .split('.')
+            .map(|number| number.parse().unwrap())
+            .collect();
+        assert!(version >= vec![1, 8, 0], "clients refuse RPC below 1.8.0");
     }
 }
 
