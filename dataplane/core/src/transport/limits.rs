@@ -32,8 +32,10 @@ pub(crate) const DISCONNECTED_AFTER: Duration = Duration::from_secs(10);
 pub(crate) const CONSENT_EXPIRES_AFTER: Duration = Duration::from_secs(30);
 
 /// Bytes of messages that wait for a client to take them on `_reliable`, beyond what SCTP itself
-/// holds. The oldest message is dropped and counted.
-pub(crate) const RELIABLE_WAITING_BYTES_MAX: usize = 256 * 1024;
+/// holds. The oldest message is dropped and counted. LiveKit's clients send files at once, as fast
+/// as their own SCTP takes them, and a receiver waits for a missing piece in vain: 1.8 MB, what its
+/// Node SDK's tests send, did not get through 256 KiB (2026-11-24).
+pub(crate) const RELIABLE_WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Bytes that SCTP holds for a client on both channels. Small, because whatever it holds can no
 /// longer be dropped.
