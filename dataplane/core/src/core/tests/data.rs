@@ -114,13 +114,14 @@ fn a_client_that_takes_nothing_holds_bounded_memory() {
     let mut world = connected(Kind::default());
     let peer = world.clients[0].peer;
     world.weather = Box::new(|_, _, _| Vec::new());
-    for number in 0..100_u8 {
-        world.command(send(&[peer], DataChannelKind::Reliable, &[number; 16_000]));
+    for number in 0..250_u8 {
+        world.command(send(&[peer], DataChannelKind::Reliable, &[number; 60_000]));
         world.command(send(&[peer], DataChannelKind::Lossy, &[number; 16_000]));
+        world.run(Duration::from_millis(1));
     }
     world.run(Duration::from_millis(10));
     let dropped = world.server.statistics().transport.data_dropped;
-    assert!(dropped > 150, "{dropped}");
+    assert!(dropped > 400, "{dropped}");
 
     // What is kept arrives in order, the newest last.
     world.weather = Box::new(|_, _, bytes| vec![bytes]);
@@ -132,8 +133,8 @@ fn a_client_that_takes_nothing_holds_bounded_memory() {
         .map(|(_, message)| message[0])
         .collect();
     assert!(reliable.is_sorted());
-    assert_eq!(reliable.last(), Some(&99));
-    assert!((16..40).contains(&reliable.len()), "{reliable:?}");
+    assert_eq!(reliable.last(), Some(&249));
+    assert!((60..90).contains(&reliable.len()), "{reliable:?}");
 }
 
 #[test]
