@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Which of our crates each crate may import (ARCHITECTURE.md, "Code map").
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("dataplane/protocol", &[]),
     ("dataplane/srtp", &[]),
     ("dataplane/core", &["bedside-protocol", "bedside-srtp"]),
@@ -30,6 +30,17 @@ const ARROWS: [(&str, &[&str]); 10] = [
             "bedside-core",
             "bedside-protocol",
             "bedside-rooms",
+            "bedside-srtp",
+        ],
+    ),
+    ("loadgen", &["bedside-protocol"]),
+    (
+        "bench",
+        &[
+            "bedside-core",
+            "bedside-loadgen",
+            "bedside-protocol",
+            "bedside-ring",
             "bedside-srtp",
         ],
     ),

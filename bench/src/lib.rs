@@ -1,0 +1,1 @@
+//! Benchmarks: the limit program, micro-benchmarks and end-to-end runs.

@@ -1,0 +1,1 @@
+//! The ramp: how much load a server carries within a stated bound on latency and loss.

@@ -1,0 +1,1 @@
+//! A data plane driven directly over its Unix socket, as a control plane would.

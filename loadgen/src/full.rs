@@ -1,0 +1,1 @@
+//! Full participants: str0m behind real signalling.

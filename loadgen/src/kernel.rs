@@ -1,0 +1,1 @@
+//! What the server's processes cost, as the kernel counts it.

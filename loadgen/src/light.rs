@@ -1,0 +1,1 @@
+//! Light participants: a real handshake, then SRTP of our own.

@@ -1,0 +1,4 @@
+//! The command line of `bedside-loadgen`.
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! What is measured: latency, loss, reordering, joins, frozen time.

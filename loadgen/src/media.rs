@@ -1,0 +1,1 @@
+//! What participants send: packets shaped as an encoder makes them, or recorded ones.

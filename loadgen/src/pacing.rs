@@ -1,0 +1,1 @@
+//! When packets are due: open-loop schedules.

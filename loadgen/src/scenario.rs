@@ -1,0 +1,1 @@
+//! Scenarios: who joins, what they send, how bad their networks are.

@@ -1,0 +1,1 @@
+//! Signalling clients: LiveKit's protocol, WHIP and WHEP.
