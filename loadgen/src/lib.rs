@@ -21,3 +21,47 @@ pub mod pacing;
 pub mod report;
 pub mod scenario;
 pub mod signalling;
+
+use bedside_protocol::Secret;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// What is put under load, and how participants get in.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// A server that speaks LiveKit's signalling protocol.
+    Livekit {
+        /// `ws://`, `wss://`, `http://` or `https://`, without the path.
+        url: String,
+        /// Issuer of the participants' tokens.
+        api_key: String,
+        /// Signs the participants' tokens (HS256).
+        api_secret: Secret<String>,
+        /// PEM file of certificates to trust beside the public ones.
+        ca: Option<PathBuf>,
+    },
+    /// A server that speaks WHIP (RFC 9725) and WHEP. Who publishes is a WHIP session; who
+    /// receives, a WHEP session. The tokens are LiveKit's.
+    Whip {
+        /// `http://` or `https://`, without the path: `/whip` and `/whep` follow.
+        url: String,
+        /// Issuer of the participants' tokens.
+        api_key: String,
+        /// Signs the participants' tokens (HS256).
+        api_secret: Secret<String>,
+        /// PEM file of certificates to trust beside the public ones.
+        ca: Option<PathBuf>,
+    },
+    /// A data plane driven over its Unix socket, the generator standing where the control plane
+    /// stands.
+    Dataplane {
+        /// Its socket.
+        socket: PathBuf,
+        /// Local address that its workers receive media on.
+        listen: IpAddr,
+        /// How many workers; 0: one for each core that the data plane may run on.
+        workers: u16,
+        /// Whether it pins each worker to a core.
+        pin: bool,
+    },
+}
