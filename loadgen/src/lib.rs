@@ -25,6 +25,8 @@ pub mod signalling;
 use bedside_protocol::Secret;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What is put under load, and how participants get in.
 #[derive(Clone, Debug)]
@@ -64,4 +66,27 @@ pub enum Target {
         /// Whether it pins each worker to a core.
         pin: bool,
     },
+}
+
+/// Says that a run is to end: shared by whoever may end it and every thread that takes part.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// One that has not been said yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Ends the run.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the run is to end.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
