@@ -1,1 +1,11 @@
 //! Results for people and programs: HTML and JSON.
+//!
+//! [`html`], [`plot`] and [`number`] are building blocks that know nothing of load generation; a
+//! benchmark's report is made of them too.
+
+pub mod html;
+pub mod number;
+pub mod plot;
+
+#[cfg(test)]
+mod tests;
