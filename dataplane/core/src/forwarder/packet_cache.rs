@@ -63,12 +63,13 @@ pub(super) struct PacketCache {
     oldest: u64,
     /// Since when the head has been in this turn of the ring.
     turn_began: Option<Instant>,
+    /// The highest number when the ring of entries began its turn, and when that was.
+    entries_turn: Option<(u64, Instant)>,
 }
 
 #[derive(Clone, Copy)]
 struct Entry {
     sequence: u64,
-    at: Instant,
     facts: PacketFacts,
     start: usize,
     extension_bytes: usize,
@@ -99,13 +100,13 @@ impl PacketCache {
         if self.is_too_old(sequence) {
             return Inserted::Unusable;
         }
-        if self.entry(sequence).is_some() {
+        let is_newest = self.highest.is_none_or(|highest| sequence > highest);
+        if !is_newest && self.entry(sequence).is_some() {
             return Inserted::Duplicate;
         }
         let extension_bytes = passed.iter().flatten().map(|data| data.len() + 2).sum();
         let mut entry = Entry {
             sequence,
-            at: now,
             facts,
             start: 0,
             extension_bytes,
@@ -115,7 +116,9 @@ impl PacketCache {
         if !self.make_room(now, &mut entry) {
             return Inserted::Unusable;
         }
-        self.make_slot(now, sequence);
+        if is_newest {
+            self.make_slot(now, sequence);
+        }
 
         let mut rest = &mut self.bytes[entry.start..entry.start + entry.bytes()];
         for (kind, data) in (0_u8..).zip(passed) {
@@ -175,19 +178,26 @@ impl PacketCache {
             .is_some_and(|highest| sequence.saturating_add(window) <= highest)
     }
 
-    /// Doubles the ring of numbers while the slot holds a packet that is still wanted.
+    /// Doubles the ring of numbers where it would turn before [`CACHE_RETENTION`] has passed. Goes
+    /// by its turns and does not look at the entry that is to be replaced: that is a second old,
+    /// so it lies in no processor cache.
     fn make_slot(&mut self, now: Instant, sequence: u64) {
-        while self.entries.len() < CACHE_PACKETS_MAX
-            && self.entries[self.slot(sequence)]
-                .is_some_and(|taken| now.saturating_duration_since(taken.at) < CACHE_RETENTION)
-        {
-            let mut larger = vec![None; self.entries.len() * 2];
-            for entry in self.entries.drain(..).flatten() {
-                let slot = slot_of(entry.sequence, larger.len());
-                larger[slot] = Some(entry);
-            }
-            self.entries = larger;
+        let (first, began) = *self.entries_turn.get_or_insert((sequence, now));
+        let slots = u64::try_from(self.entries.len()).unwrap_or(u64::MAX);
+        if sequence - first < slots {
+            return;
         }
+        let young = now.saturating_duration_since(began) < CACHE_RETENTION;
+        if !young || self.entries.len() >= CACHE_PACKETS_MAX {
+            self.entries_turn = Some((sequence, now));
+            return;
+        }
+        let mut larger = vec![None; self.entries.len() * 2];
+        for entry in self.entries.drain(..).flatten() {
+            let slot = slot_of(entry.sequence, larger.len());
+            larger[slot] = Some(entry);
+        }
+        self.entries = larger;
     }
 
     /// Finds the place of `entry` behind the head, turning or growing the ring of bytes.

@@ -9,8 +9,9 @@ use std::time::Instant;
 /// with all that is known after it.
 #[derive(Default)]
 pub(super) struct ArrivalRecorder {
-    /// Ring by sequence number; empty before the first packet.
-    arrivals: Vec<Option<Arrival>>,
+    /// Ring by sequence number, a power of two: empty before the first packet, doubled up to
+    /// [`TRANSPORT_FEEDBACK_PACKETS`] while packets that were not reported yet would leave it.
+    arrivals: Vec<Arrival>,
     /// Time zero.
     epoch: Option<Instant>,
     highest: u64,
@@ -21,17 +22,32 @@ pub(super) struct ArrivalRecorder {
     feedback_count: u8,
 }
 
+/// Eight bytes, because every packet that arrives touches one of thousands of rings.
 #[derive(Clone, Copy)]
 struct Arrival {
-    sequence: u64,
-    ticks: u64,
+    /// The lower half of the sequence number: the window is far smaller.
+    sequence: u32,
+    /// Since the epoch; [`NOTHING`] where no packet arrived. They begin anew after 12 days, as the
+    /// 24 bits of reference time do that they are sent as.
+    ticks: u32,
+}
+
+impl Arrival {
+    const NOTHING: Self = Self {
+        sequence: 0,
+        ticks: NOTHING,
+    };
+
+    fn is_of(self, sequence: u64) -> bool {
+        self.ticks != NOTHING && self.sequence == lower_half(sequence)
+    }
 }
 
 impl ArrivalRecorder {
     pub(super) fn arrived(&mut self, now: Instant, sequence: u16) {
         let epoch = *self.epoch.get_or_insert(now);
         if self.arrivals.is_empty() {
-            self.arrivals.resize(TRANSPORT_FEEDBACK_PACKETS, None);
+            self.arrivals.resize(PACKETS_MIN, Arrival::NOTHING);
             // Numbers below the first one stay above zero.
             self.highest = FIRST_TURN + u64::from(sequence);
             self.next = self.highest;
@@ -39,21 +55,46 @@ impl ArrivalRecorder {
         let Some(sequence) = SequenceNumber(sequence).extend(self.highest) else {
             return;
         };
-        if sequence + WINDOW <= self.highest {
+        if sequence + self.window() <= self.highest {
             return;
         }
         self.highest = self.highest.max(sequence);
-        let slot = &mut self.arrivals[slot(sequence)];
-        if slot.is_some_and(|known| known.sequence == sequence) {
+        self.make_room(sequence);
+        let slot = self.slot(sequence);
+        if self.arrivals[slot].is_of(sequence) {
             return;
         }
         let elapsed_us = now.saturating_duration_since(epoch).as_micros();
-        *slot = Some(Arrival {
-            sequence,
-            ticks: u64::try_from(elapsed_us).unwrap_or(u64::MAX) / TICK_US,
-        });
+        let ticks = u64::try_from(elapsed_us).unwrap_or(u64::MAX) / TICK_US;
+        self.arrivals[slot] = Arrival {
+            sequence: lower_half(sequence),
+            ticks: lower_half(ticks).min(NOTHING - 1),
+        };
         self.next = self.next.min(sequence);
         self.waiting_since.get_or_insert(now);
+    }
+
+    /// Doubles the ring while what is to be reported does not fit.
+    fn make_room(&mut self, sequence: u64) {
+        let oldest = self.next.min(sequence);
+        while self.highest - oldest.min(self.highest) >= self.window() && self.window() < WINDOW {
+            let doubled = vec![Arrival::NOTHING; 2 * self.arrivals.len()];
+            let arrivals = std::mem::replace(&mut self.arrivals, doubled);
+            for arrival in arrivals {
+                let slot = self.slot(arrival.sequence.into());
+                if arrival.ticks != NOTHING {
+                    self.arrivals[slot] = arrival;
+                }
+            }
+        }
+    }
+
+    fn window(&self) -> u64 {
+        u64::try_from(self.arrivals.len()).unwrap_or(WINDOW)
+    }
+
+    fn slot(&self, sequence: u64) -> usize {
+        usize::try_from(sequence).unwrap_or_default() & (self.arrivals.len() - 1)
     }
 
     /// When the next feedback is due.
@@ -75,12 +116,13 @@ impl ArrivalRecorder {
             return false;
         }
         // What fell out of the window can no longer be told from lost.
-        let base = self.next.max((self.highest + 1).saturating_sub(WINDOW));
+        let base = self
+            .next
+            .max((self.highest + 1).saturating_sub(self.window()));
         statuses.clear();
         statuses.extend((base..=self.highest).map(|sequence| {
-            self.arrivals[slot(sequence)]
-                .filter(|arrival| arrival.sequence == sequence)
-                .map(|arrival| arrival.ticks)
+            let arrival = self.arrivals[self.slot(sequence)];
+            arrival.is_of(sequence).then(|| arrival.ticks.into())
         }));
         let range = write_transport_feedback(
             out,
@@ -101,9 +143,17 @@ impl ArrivalRecorder {
     }
 }
 
-fn slot(sequence: u64) -> usize {
-    usize::try_from(sequence & (WINDOW - 1)).unwrap_or_default()
+/// The lower half of a number.
+fn lower_half(number: u64) -> u32 {
+    let [.., b0, b1, b2, b3] = number.to_be_bytes();
+    u32::from_be_bytes([b0, b1, b2, b3])
 }
+
+/// No packet arrived.
+const NOTHING: u32 = u32::MAX;
+
+/// Packets that a ring starts with: three quarters of a second of audio and video, in 1 KiB.
+const PACKETS_MIN: usize = 128;
 
 const WINDOW: u64 = TRANSPORT_FEEDBACK_PACKETS as u64;
 const FIRST_TURN: u64 = 1 << 16;

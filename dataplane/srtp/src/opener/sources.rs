@@ -6,16 +6,17 @@ use crate::limits::{
 };
 use crate::window::Window;
 
-/// Sources by SSRC, in an open-addressed table of places; sources only ever join.
+/// Sources by SSRC, in an open-addressed table of places; sources only ever join. A transport has
+/// a handful of them, so memory is made as they join, never for a packet of a known one.
 ///
 /// A peer that holds the keys can choose its SSRCs to collide, which costs at worst
 /// [`SOURCES_MAX`] comparisons for each of its own packets: that is why the hash needs no secret.
 /// Without the keys nothing gets in.
 pub(super) struct Sources {
-    places: Box<[u8; PLACES]>,
-    records: Box<[Record; SOURCES_MAX]>,
-    record_count: usize,
-    windows: Box<[LentWindow; REPLAY_WINDOWS]>,
+    /// A power of two; at most half are taken.
+    places: Vec<Place>,
+    records: Vec<Record>,
+    windows: Vec<LentWindow>,
     /// Counts accepted RTP packets: the time by which a window is least recently used.
     accepted_count: u64,
 }
@@ -23,10 +24,9 @@ pub(super) struct Sources {
 impl Sources {
     pub(super) fn new() -> Self {
         Self {
-            places: Box::new([FREE; PLACES]),
-            records: Box::new([const { Record::new() }; SOURCES_MAX]),
-            record_count: 0,
-            windows: Box::new([const { LentWindow::new() }; REPLAY_WINDOWS]),
+            places: vec![Place::FREE; PLACES_MIN],
+            records: Vec::new(),
+            windows: Vec::new(),
             accepted_count: 0,
         }
     }
@@ -36,23 +36,24 @@ impl Sources {
     /// # Errors
     /// [`Error::TooManySources`] if it is not there and cannot join any more.
     pub(super) fn find(&self, ssrc: u32) -> Result<Source, Error> {
-        let mut place = first_place_of(ssrc);
-        // Half of the places are always free, so the loop ends.
-        loop {
-            let record = self.places[place];
-            if record == FREE {
-                break;
-            }
-            if self.records[usize::from(record)].ssrc == ssrc {
-                return Ok(Source::Known(usize::from(record)));
-            }
-            place = (place + 1) % PLACES;
-        }
-        if self.record_count < SOURCES_MAX {
-            Ok(Source::New { ssrc, place })
+        let place = self.places[self.place_of(ssrc)];
+        if place.record != FREE {
+            Ok(Source::Known(usize::from(place.record)))
+        } else if self.records.len() < SOURCES_MAX {
+            Ok(Source::New { ssrc })
         } else {
             Err(Error::TooManySources)
         }
+    }
+
+    /// The place of an SSRC, or the free one that it would take.
+    fn place_of(&self, ssrc: u32) -> usize {
+        let mut place = first_place_of(ssrc, self.places.len());
+        // Half of the places are always free, so the loop ends.
+        while self.places[place].record != FREE && self.places[place].ssrc != ssrc {
+            place = (place + 1) % self.places.len();
+        }
+        place
     }
 
     /// The highest RTP index that was accepted from a source.
@@ -114,12 +115,29 @@ impl Sources {
     fn join(&mut self, source: Source) -> usize {
         match source {
             Source::Known(record) => record,
-            Source::New { ssrc, place } => {
-                let record = self.record_count;
-                self.records[record].ssrc = ssrc;
-                self.places[place] = u8::try_from(record).expect("SOURCES_MAX fits in a byte");
-                self.record_count += 1;
+            Source::New { ssrc } => {
+                let record = self.records.len();
+                if 2 * (record + 1) > self.places.len() {
+                    self.double_places();
+                }
+                let place = self.place_of(ssrc);
+                self.places[place] = Place {
+                    ssrc,
+                    record: u8::try_from(record).expect("SOURCES_MAX fits in a byte"),
+                };
+                self.records.push(Record::new());
                 record
+            }
+        }
+    }
+
+    fn double_places(&mut self) {
+        let doubled = vec![Place::FREE; 2 * self.places.len()];
+        let places = std::mem::replace(&mut self.places, doubled);
+        for place in places {
+            if place.record != FREE {
+                let free = self.place_of(place.ssrc);
+                self.places[free] = place;
             }
         }
     }
@@ -128,7 +146,11 @@ impl Sources {
     /// that had it: of that one, only the highest index stays known.
     fn lend_window(&mut self, borrower: usize) -> usize {
         let mut oldest = 0;
-        for window in 1..REPLAY_WINDOWS {
+        if self.windows.len() < REPLAY_WINDOWS {
+            oldest = self.windows.len();
+            self.windows.push(LentWindow::new());
+        }
+        for window in 0..self.windows.len() {
             if self.windows[window].used_at < self.windows[oldest].used_at {
                 oldest = window;
             }
@@ -149,12 +171,26 @@ impl Sources {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Source {
     Known(usize),
-    New { ssrc: u32, place: usize },
+    New { ssrc: u32 },
+}
+
+/// An SSRC and its record, side by side because they are read together.
+#[derive(Clone, Copy)]
+struct Place {
+    ssrc: u32,
+    /// [`FREE`] where there is no source.
+    record: u8,
+}
+
+impl Place {
+    const FREE: Self = Self {
+        ssrc: 0,
+        record: FREE,
+    };
 }
 
 /// A source for life.
 struct Record {
-    ssrc: u32,
     /// The RTP replay window on loan.
     window: Option<u8>,
     /// While no window is on loan: one above the highest RTP index accepted, or zero.
@@ -165,7 +201,6 @@ struct Record {
 impl Record {
     const fn new() -> Self {
         Self {
-            ssrc: 0,
             window: None,
             rtp_end: 0,
             rtcp: Window::new(),
@@ -191,16 +226,17 @@ impl LentWindow {
 
 /// The upper bits of a multiplication by 2^32 over the golden ratio: one instruction, and SSRCs
 /// that were handed out in sequence do not cluster.
-fn first_place_of(ssrc: u32) -> usize {
-    (ssrc.wrapping_mul(0x9E37_79B9) >> (32 - PLACES.ilog2())) as usize
+fn first_place_of(ssrc: u32, places: usize) -> usize {
+    (ssrc.wrapping_mul(0x9E37_79B9) >> (32 - places.ilog2())) as usize
 }
 
-const PLACES: usize = 2 * SOURCES_MAX;
+/// Places of a transport whose client has not sent anything: a cache line of them.
+const PLACES_MIN: usize = 8;
 const FREE: u8 = u8::MAX;
 const RTP_WINDOW_WORDS: usize = 17;
 const RTCP_WINDOW_WORDS: usize = 2;
 
-const _: () = assert!(PLACES.is_power_of_two() && SOURCES_MAX < FREE as usize);
+const _: () = assert!(PLACES_MIN.is_power_of_two() && SOURCES_MAX < FREE as usize);
 const _: () = assert!((RTP_WINDOW_WORDS as u64 - 1) * 64 == RTP_REPLAY_WINDOW_PACKETS);
 const _: () = assert!((RTCP_WINDOW_WORDS as u64 - 1) * 64 == RTCP_REPLAY_WINDOW_PACKETS);
 

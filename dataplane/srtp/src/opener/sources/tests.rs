@@ -45,7 +45,7 @@ fn looking_a_source_up_does_not_make_it_known() {
 
 #[test]
 fn when_all_places_are_taken_the_known_go_on_and_the_new_are_refused() {
-    let colliding = |ssrc: &u32| first_place_of(*ssrc) == PLACES - 1;
+    let colliding = |ssrc: &u32| first_place_of(*ssrc, 2 * SOURCES_MAX) == 2 * SOURCES_MAX - 1;
     let spread: Vec<u32> = (0..).take(SOURCES_MAX + 1).collect();
     let colliding: Vec<u32> = (0..).filter(colliding).take(SOURCES_MAX + 1).collect();
     for ssrcs in [spread, colliding] {

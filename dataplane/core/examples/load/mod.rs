@@ -1,0 +1,350 @@
+//! A whole worker in memory with clients that shook hands with it and their traffic, in virtual
+//! time: what cost is measured on. The same load gives the same datagrams but for keys.
+
+mod client;
+mod traffic;
+
+use bedside_core::{Certificate, Clock, Core, CoreConfig, Datagram, PacketSink, Path};
+use bedside_protocol::{
+    Codec, Command, CommandFrame, Encoding, ExtensionIds, Generation, Layer, Mid, PayloadTypes,
+    Policy, Room, RoomId, Subscription, Track, TrackId, WorkerId,
+};
+use client::{Client, SERVER};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::{Duration, Instant};
+
+/// A worker, everybody who is connected to it, and what they will send next.
+pub(crate) struct LoadedWorker {
+    pub(crate) core: Core,
+    pub(crate) sink: Discard,
+    /// Virtual time: of the last wake-up.
+    pub(crate) now: Instant,
+    clients: Vec<Client>,
+    publications: Vec<Publication>,
+    receptions: Vec<Reception>,
+    due: BinaryHeap<Reverse<(Instant, usize, Duty)>>,
+    /// Wake-ups to come, in order.
+    wakeups: Vec<Wakeup>,
+    /// Where virtual time began, and until when wake-ups were made.
+    began: Instant,
+    prepared: Instant,
+    /// Empty between wake-ups; kept for its memory.
+    datagrams: Vec<Datagram<'static>>,
+}
+
+/// Names a client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Participant(usize);
+
+/// Names what a client publishes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Published(usize);
+
+/// What a client publishes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Media {
+    /// Opus: a packet of 100 bytes every 20 ms.
+    Audio,
+    /// VP8, 30 frames a second: packets of each frame, and bytes of each packet on the wire.
+    Video { packets: u16, bytes: usize },
+}
+
+impl Media {
+    fn interval(self) -> Duration {
+        match self {
+            Self::Audio => Duration::from_millis(20),
+            Self::Video { .. } => Duration::from_micros(33_333),
+        }
+    }
+
+    fn codec(self) -> Codec {
+        match self {
+            Self::Audio => Codec::Opus,
+            Self::Video { .. } => Codec::Vp8,
+        }
+    }
+
+    fn payload_types(self) -> PayloadTypes {
+        match self {
+            Self::Audio => PayloadTypes {
+                media: 111,
+                rtx: None,
+            },
+            Self::Video { .. } => PayloadTypes {
+                media: 96,
+                rtx: Some(97),
+            },
+        }
+    }
+}
+
+struct Publication {
+    publisher: usize,
+    track: TrackId,
+    media: Media,
+    ssrc: u32,
+    /// SRTP index of its next packet.
+    index: u64,
+    frame: u32,
+}
+
+struct Reception {
+    subscriber: usize,
+    publication: usize,
+    ssrc: u32,
+}
+
+/// What a client does at its time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Duty {
+    /// The next packet or frame of a publication.
+    Publish,
+    /// Sender and receiver reports, once a second.
+    Report,
+    /// Transport-wide feedback, ten times a second.
+    Feedback,
+    /// A connectivity check, every 2.5 s as Chromium does it.
+    Check,
+}
+
+struct Wakeup {
+    at: Instant,
+    datagrams: Vec<(Path, Vec<u8>)>,
+}
+
+/// Packet memory that is written to and forgotten.
+pub(crate) struct Discard {
+    memory: Vec<u8>,
+    used: usize,
+    path: Path,
+    pub(crate) packets: u64,
+    /// What was sent, while somebody wants to know.
+    pub(crate) kept: Option<Vec<(Path, Vec<u8>)>>,
+}
+
+impl PacketSink for Discard {
+    fn reserve(&mut self, path: Path, bytes_max: usize) -> Option<&mut [u8]> {
+        self.path = path;
+        if self.used + bytes_max > self.memory.len() {
+            self.used = 0;
+        }
+        self.memory.get_mut(self.used..self.used + bytes_max)
+    }
+
+    fn commit(&mut self, bytes: usize) {
+        if let Some(kept) = &mut self.kept {
+            let written = &self.memory[self.used..self.used + bytes];
+            kept.push((self.path, written.to_vec()));
+        }
+        self.used += bytes;
+        self.packets += 1;
+    }
+}
+
+impl LoadedWorker {
+    /// A worker that nobody uses yet. `now` is where its virtual time begins.
+    pub(crate) fn new(now: Instant) -> Self {
+        let certificate = Certificate::generate().expect("the module works");
+        Self {
+            core: Core::new(CoreConfig {
+                worker: WorkerId(0),
+                addresses: vec![SERVER],
+                policy: Policy::default(),
+                certificate,
+                seed: [1; 32],
+                clock: Clock {
+                    instant: now,
+                    unix_us: 1_800_000_000_000_000,
+                },
+            }),
+            sink: Discard {
+                memory: vec![0; 256 << 10],
+                used: 0,
+                path: Path {
+                    local: SERVER,
+                    remote: SERVER,
+                },
+                packets: 0,
+                kept: None,
+            },
+            now,
+            clients: Vec::new(),
+            publications: Vec::new(),
+            receptions: Vec::new(),
+            due: BinaryHeap::new(),
+            wakeups: Vec::new(),
+            began: now,
+            prepared: now,
+            datagrams: Vec::new(),
+        }
+    }
+
+    /// Makes `count` rooms of two, where both send audio and video and see and hear each other.
+    pub(crate) fn consults(&mut self, count: u64) {
+        let video = Media::Video {
+            packets: 4,
+            bytes: 1_200,
+        };
+        for number in 0..count {
+            let room = RoomId(1_000_000 + number);
+            let [one, other] = [self.join(room), self.join(room)];
+            for (from, to) in [(one, other), (other, one)] {
+                for media in [Media::Audio, video] {
+                    let published = self.publish(from, media);
+                    self.subscribe(to, published);
+                }
+            }
+        }
+    }
+
+    /// Connects a client: ICE, DTLS, keys.
+    pub(crate) fn join(&mut self, room: RoomId) -> Participant {
+        self.command(
+            room,
+            Command::EnsureRoom(Room {
+                worker: WorkerId(0),
+            }),
+        );
+        let number = self.clients.len();
+        let mut client = Client::new(number, room);
+        let wanted = client.wanted(ExtensionIds {
+            mid: Some(1),
+            transport_cc: Some(2),
+            abs_send_time: Some(3),
+            audio_level: Some(4),
+            ..ExtensionIds::default()
+        });
+        self.command(room, Command::EnsurePeer(Box::new(wanted)));
+        self.sink.kept = Some(Vec::new());
+        client.connect(self.now, &mut self.core, &mut self.sink);
+        self.sink.kept = None;
+        self.drain_events();
+        self.clients.push(client);
+        let offset = spread(number);
+        for (duty, interval) in [
+            (Duty::Report, REPORT_INTERVAL),
+            (Duty::Feedback, FEEDBACK_INTERVAL),
+            (Duty::Check, CHECK_INTERVAL),
+        ] {
+            let first = self.now + interval.mul_f64(offset);
+            self.due.push(Reverse((first, number, duty)));
+        }
+        Participant(number)
+    }
+
+    pub(crate) fn publish(&mut self, publisher: Participant, media: Media) -> Published {
+        let number = self.publications.len();
+        let client = &self.clients[publisher.0];
+        let publication = Publication {
+            publisher: publisher.0,
+            track: TrackId(u64::try_from(number + 1).expect("few tracks")),
+            media,
+            ssrc: 0x1000_0000 + u32::try_from(number).expect("few tracks"),
+            index: 1_000,
+            frame: 0,
+        };
+        let track = Track {
+            track: publication.track,
+            publisher: client.peer,
+            mid: Mid::new(&(number % 100).to_string()).expect("short"),
+            codec: media.codec(),
+            payload_types: media.payload_types(),
+            red_payload_type: None,
+            encodings: vec![Encoding {
+                layer: Layer::Low,
+                rid: None,
+                ssrc: Some(publication.ssrc),
+                rtx_ssrc: None,
+            }],
+            nack: true,
+            muted: false,
+        };
+        let room = client.room;
+        self.publications.push(publication);
+        self.command(room, Command::EnsureTrack(track));
+        let first = self.now + media.interval().mul_f64(spread(number));
+        self.due.push(Reverse((first, number, Duty::Publish)));
+        Published(number)
+    }
+
+    pub(crate) fn subscribe(&mut self, subscriber: Participant, published: Published) {
+        let client = &self.clients[subscriber.0];
+        let publication = &self.publications[published.0];
+        let media = publication.media;
+        let ssrc = 0x2000_0000 + 2 * u32::try_from(self.receptions.len()).expect("few");
+        let subscription = Subscription {
+            subscriber: client.peer,
+            track: publication.track,
+            mid: Mid::new(&(self.receptions.len() % 100).to_string()).expect("short"),
+            ssrc,
+            rtx_ssrc: media.payload_types().rtx.map(|_| ssrc + 1),
+            payload_types: media.payload_types(),
+            red_payload_type: None,
+            nack: media != Media::Audio,
+            layer_max: Layer::High,
+            paused: false,
+        };
+        let room = client.room;
+        self.receptions.push(Reception {
+            subscriber: subscriber.0,
+            publication: published.0,
+            ssrc,
+        });
+        self.command(room, Command::EnsureSubscription(subscription));
+    }
+
+    fn command(&mut self, room: RoomId, command: Command) {
+        let frame = CommandFrame {
+            generation: Generation(1),
+            room,
+            command,
+        };
+        self.core.handle_command(self.now, frame, &mut self.sink);
+    }
+
+    /// Goes through the wake-ups that were prepared, as a worker does. Allocates nothing itself.
+    pub(crate) fn run(&mut self) {
+        for wakeup in &mut self.wakeups {
+            while let Some(due) = self.core.poll_timeout()
+                && due < wakeup.at
+            {
+                self.core.handle_timeout(due, &mut self.sink);
+            }
+            let mut datagrams = emptied(std::mem::take(&mut self.datagrams));
+            datagrams.extend(wakeup.datagrams.iter_mut().map(|(path, payload)| Datagram {
+                path: *path,
+                payload,
+            }));
+            self.core
+                .handle_batch(wakeup.at, &mut datagrams, &mut self.sink);
+            self.datagrams = emptied(datagrams);
+            self.now = wakeup.at;
+        }
+    }
+
+    /// Forgets what happened, as a worker does after each batch.
+    pub(crate) fn drain_events(&mut self) -> usize {
+        std::iter::from_fn(|| self.core.poll_event()).count()
+    }
+
+    /// Media packets forwarded so far.
+    pub(crate) fn forwarded(&self) -> u64 {
+        self.core.statistics().forwarder.forwarded
+    }
+}
+
+/// The memory of `used` for other borrows: there is nothing in it to convert.
+fn emptied<'to>(mut used: Vec<Datagram<'_>>) -> Vec<Datagram<'to>> {
+    used.clear();
+    used.into_iter().map_while(|_| None).collect()
+}
+
+/// Where in an interval the `number`th begins: the golden ratio leaves no two together.
+fn spread(number: usize) -> f64 {
+    (number as f64 * 0.618_033_988_75).fract()
+}
+
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+const FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);
+const CHECK_INTERVAL: Duration = Duration::from_millis(2_500);
