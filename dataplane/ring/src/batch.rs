@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
+use crate::buffers::ReceiveBuffers;
 use crate::datagram::{Arrival, RECEIVE_HEADER_BYTES};
-use crate::provided::ProvidedBuffers;
 
 /// One received datagram.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct Datagram<'a> {
 /// may be held at the same time.
 pub struct Batch<'a> {
     trains: std::slice::Iter<'a, Train>,
-    buffers: &'a mut ProvidedBuffers,
+    buffers: &'a mut ReceiveBuffers,
     locals: &'a [SocketAddr],
     current: Option<Current>,
 }
@@ -42,7 +42,7 @@ struct Current {
 impl<'a> Batch<'a> {
     pub(crate) fn new(
         trains: &'a [Train],
-        buffers: &'a mut ProvidedBuffers,
+        buffers: &'a mut ReceiveBuffers,
         locals: &'a [SocketAddr],
     ) -> Self {
         Self {

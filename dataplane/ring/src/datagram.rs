@@ -1,6 +1,7 @@
-//! What a multishot `recvmsg` leaves in a receive buffer.
+//! What a receive leaves in a receive buffer.
 //!
-//! `io_uring_recvmsg_out` (four u32), then fixed room for the source address and for control
+//! It is what io_uring's multishot `recvmsg` writes, and the epoll engine lays its receives out
+//! alike: `io_uring_recvmsg_out` (four u32), then fixed room for the source address and for control
 //! messages, then the payload. With UDP_GRO the payload may be a train: datagrams of one flow, all
 //! as long as the control message says, the last perhaps shorter (udp(7)).
 
@@ -9,17 +10,62 @@ use std::net::SocketAddr;
 use crate::address;
 use crate::limits::RECEIVE_BUFFER_BYTES;
 
+/// Room for the lengths: `io_uring_recvmsg_out`.
+pub(crate) const LENGTHS_BYTES: usize = 16;
+
+/// Where the source address is.
+pub(crate) const NAME_OFFSET: usize = LENGTHS_BYTES;
+
 /// Room for the source address: a `sockaddr_in6`, rounded up so that the payload is aligned.
 pub(crate) const NAME_BYTES: usize = 32;
+
+/// Where the control message is.
+pub(crate) const CONTROL_OFFSET: usize = NAME_OFFSET + NAME_BYTES;
 
 /// Room for one control message with an `int`: CMSG_SPACE(4).
 pub(crate) const CONTROL_BYTES: usize = 24;
 
 /// Bytes in front of the payload.
-pub(crate) const RECEIVE_HEADER_BYTES: usize = 16 + NAME_BYTES + CONTROL_BYTES;
+pub(crate) const RECEIVE_HEADER_BYTES: usize = CONTROL_OFFSET + CONTROL_BYTES;
 
 // The longest payload UDP can carry, over IPv6 without the jumbo option.
 const _: () = assert!(RECEIVE_HEADER_BYTES + 65_527 <= RECEIVE_BUFFER_BYTES);
+
+/// What stands in front: how much of each part the kernel wrote.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lengths {
+    pub(crate) name: u32,
+    pub(crate) control: u32,
+    pub(crate) payload: u32,
+    /// Of `recvmsg`.
+    pub(crate) flags: u32,
+}
+
+impl Lengths {
+    /// Writes them to [`LENGTHS_BYTES`] bytes.
+    pub(crate) fn write(self, out: &mut [u8]) {
+        let Self {
+            name,
+            control,
+            payload,
+            flags,
+        } = self;
+        for (field, value) in out.chunks_exact_mut(4).zip([name, control, payload, flags]) {
+            field.copy_from_slice(&value.to_ne_bytes());
+        }
+    }
+
+    fn read(bytes: &[u8; LENGTHS_BYTES]) -> Self {
+        let [name, control, payload, flags] = [0, 4, 8, 12]
+            .map(|at| u32::from_ne_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]));
+        Self {
+            name,
+            control,
+            payload,
+            flags,
+        }
+    }
+}
 
 /// One receive: a datagram, or a train of them from one source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,19 +96,24 @@ pub(crate) fn parse(buffer: &[u8]) -> Result<Arrival, Unusable> {
     let (header, payload) = buffer
         .split_at_checked(RECEIVE_HEADER_BYTES)
         .ok_or(Unusable::Malformed)?;
-    let (lengths, rest) = header.split_at(16);
+    let (lengths, rest) = header.split_first_chunk().ok_or(Unusable::Malformed)?;
     let (name, control) = rest.split_at(NAME_BYTES);
-    let name_bytes = u32_at(lengths, 0) as usize;
-    let control_bytes = u32_at(lengths, 4) as usize;
-    let payload_bytes = u32_at(lengths, 8) as usize;
-    let flags = u32_at(lengths, 12);
+    let Lengths {
+        name: name_bytes,
+        control: control_bytes,
+        payload: payload_bytes,
+        flags,
+    } = Lengths::read(lengths);
+    let payload_bytes = payload_bytes as usize;
 
     if flags & TRUNCATED != 0 || payload_bytes > payload.len() {
         return Err(Unusable::Truncated);
     }
-    let name = name.get(..name_bytes).ok_or(Unusable::Malformed)?;
+    let name = name.get(..name_bytes as usize).ok_or(Unusable::Malformed)?;
     let source = address::read(name).ok_or(Unusable::Malformed)?;
-    let control = control.get(..control_bytes).ok_or(Unusable::Malformed)?;
+    let control = control
+        .get(..control_bytes as usize)
+        .ok_or(Unusable::Malformed)?;
     let segment_bytes = match gro_segment_bytes(control) {
         Some(bytes) if (1..payload_bytes).contains(&bytes) => bytes,
         _ => payload_bytes,
@@ -83,14 +134,6 @@ fn gro_segment_bytes(control: &[u8]) -> Option<usize> {
         return None;
     }
     usize::try_from(i32::from_ne_bytes(*data.first_chunk()?)).ok()
-}
-
-fn u32_at(bytes: &[u8], offset: usize) -> u32 {
-    u32::from_ne_bytes(
-        *bytes[offset..]
-            .first_chunk()
-            .expect("the header holds four u32"),
-    )
 }
 
 /// MSG_TRUNC.

@@ -79,9 +79,18 @@ pub enum RingError {
         source: io::Error,
     },
 
-    /// `io_uring_enter` failed in a way that waiting does not cure. The ring is of no further use.
-    #[error("io_uring_enter failed: {source}")]
-    Enter {
+    /// The epoll set could not be made.
+    #[error("cannot make an epoll set: {source}")]
+    Epoll {
+        /// The kernel's answer.
+        source: io::Error,
+    },
+
+    /// Waiting failed in a way that waiting again does not cure. The ring is of no further use.
+    #[error("{call} failed: {source}")]
+    Wait {
+        /// The system call.
+        call: &'static str,
         /// The kernel's answer.
         source: io::Error,
     },
@@ -118,10 +127,11 @@ impl RingError {
             | Self::Bind { .. }
             | Self::Unavailable { .. }
             | Self::MissingOperation { .. } => Blame::Operator,
-            Self::SocketOption { .. } | Self::Eventfd { .. } | Self::Receive { .. } => {
-                Blame::Kernel
-            }
-            Self::Enter { source } => match source.raw_os_error() {
+            Self::SocketOption { .. }
+            | Self::Eventfd { .. }
+            | Self::Epoll { .. }
+            | Self::Receive { .. } => Blame::Kernel,
+            Self::Wait { source, .. } => match source.raw_os_error() {
                 Some(libc::EBADF | libc::EINVAL | libc::EFAULT | libc::EEXIST) => Blame::Bug,
                 _ => Blame::Kernel,
             },

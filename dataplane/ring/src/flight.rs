@@ -1,18 +1,15 @@
-//! What is under way in the kernel, and what its completions mean.
+//! What is under way in the kernel, and what comes of it. Engines tell, the ring looks.
 
 use std::io;
-
-use io_uring::cqueue;
 
 use crate::limits::MESSAGES_MAX;
 use crate::message::Message;
 use crate::slabs::Slabs;
 use crate::socket::UdpSocket;
 use crate::statistics::Statistics;
-use crate::token::Token;
 use crate::waker::Waker;
 
-/// Everything that a completion changes.
+/// Everything that a result of the kernel's changes.
 pub(crate) struct Flight {
     pub(crate) sockets: Vec<UdpSocket>,
     pub(crate) messages: Box<[Message]>,
@@ -22,8 +19,6 @@ pub(crate) struct Flight {
     /// Receives that completed and are not yet part of a batch.
     pub(crate) arrived: Vec<Arrived>,
     pub(crate) waker: Waker,
-    /// The eventfd is being read.
-    pub(crate) wake_armed: bool,
     /// A wake-up came and `wait` has not returned it yet.
     pub(crate) woken: bool,
     pub(crate) statistics: Statistics,
@@ -42,6 +37,15 @@ pub(crate) struct Arrived {
     pub(crate) socket: u8,
 }
 
+/// A message on its way to the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Departure {
+    pub(crate) message: u16,
+    /// The slab that its bytes are in.
+    pub(crate) slab: u16,
+    pub(crate) socket: u8,
+}
+
 impl Flight {
     pub(crate) fn new(
         sockets: Vec<UdpSocket>,
@@ -56,7 +60,6 @@ impl Flight {
             slabs: Slabs::new(send_slabs),
             arrived: Vec::with_capacity(usize::from(receive_buffers)),
             waker,
-            wake_armed: false,
             woken: false,
             statistics: Statistics::default(),
             receive_failures: 0,
@@ -69,69 +72,45 @@ impl Flight {
         self.messages.len() - self.free_messages.len()
     }
 
-    /// Whether the kernel may still write to or read from memory of this ring.
-    pub(crate) fn is_quiet(&self) -> bool {
-        !self.wake_armed
-            && self.sockets.iter().all(|socket| !socket.armed)
-            && self.slabs.messages_in_flight() == 0
+    /// The waker was called.
+    pub(crate) fn woke(&mut self) {
+        self.woken = true;
+        self.statistics.wakes += 1;
+        self.waker.seen();
     }
 
-    /// Takes note of one completion.
-    pub(crate) fn complete(&mut self, entry: &cqueue::Entry) {
-        let (result, flags) = (entry.result(), entry.flags());
-        match Token::unpack(entry.user_data()) {
-            Token::Receive { socket } => self.received(socket, result, flags),
-            Token::Send { slab, socket, .. } if cqueue::notif(flags) => {
-                self.notified(slab, socket, result);
-            }
-            Token::Send {
-                message,
-                slab,
-                socket,
-            } => {
-                self.sent(message, slab, socket, result, cqueue::more(flags));
-            }
-            Token::Wake => {
-                self.wake_armed = false;
-                self.woken = true;
-                self.statistics.wakes += 1;
-                self.waker.seen();
-            }
-            Token::Cancel => {}
+    /// The kernel filled a receive buffer.
+    pub(crate) fn received(&mut self, arrived: Arrived) {
+        self.receive_failures = 0;
+        self.arrived.push(arrived);
+    }
+
+    /// A receive ended without a datagram.
+    pub(crate) fn receive_failed(&mut self, errno: i32) {
+        if errno == libc::ENOBUFS {
+            self.statistics.receive_buffers_exhausted += 1;
+        } else {
+            self.statistics.receive_errors += 1;
+            self.receive_failures += 1;
+            self.receive_errno = errno;
         }
     }
 
-    fn received(&mut self, socket: u8, result: i32, flags: u32) {
-        if !cqueue::more(flags) {
-            self.sockets[usize::from(socket)].armed = false;
-        }
-        match (usize::try_from(result), cqueue::buffer_select(flags)) {
-            (Ok(bytes), Some(buffer)) => {
-                self.receive_failures = 0;
-                self.arrived.push(Arrived {
-                    buffer,
-                    bytes,
-                    socket,
-                });
-            }
-            _ if result == -libc::ENOBUFS => self.statistics.receive_buffers_exhausted += 1,
-            _ => {
-                self.statistics.receive_errors += 1;
-                self.receive_failures += 1;
-                self.receive_errno = -result;
-            }
-        }
-    }
-
-    /// The kernel took a message, or refused it. With `more`, it still reads the bytes.
-    fn sent(&mut self, message: u16, slab: u16, socket: u8, result: i32, more: bool) {
+    /// The kernel took a message, or refused it with the negative of an error number. With `more`,
+    /// it still reads the bytes.
+    pub(crate) fn sent(&mut self, departure: Departure, result: i32, more: bool) {
+        let Departure {
+            message,
+            slab,
+            socket,
+        } = departure;
         let record = &self.messages[usize::from(message)];
         let segments = u64::from(record.segments);
         if result >= 0 {
             self.statistics.messages_sent += 1;
             self.statistics.gso_messages += u64::from(segments > 1);
             self.statistics.datagrams_sent += segments;
-            self.statistics.bytes_sent += u64::from(record.bytes);
+            self.statistics.bytes_sent += u64::from(record.bytes().1);
         } else {
             let socket = &mut self.sockets[usize::from(socket)];
             *self.statistics.send_drops.for_errno(-result) += segments;
@@ -149,9 +128,9 @@ impl Flight {
         }
     }
 
-    /// The kernel no longer reads the bytes of a message sent without a copy.
-    fn notified(&mut self, slab: u16, socket: u8, usage: i32) {
-        let copied = usage.cast_unsigned() & NOTIF_USAGE_ZC_COPIED != 0;
+    /// The kernel no longer reads the bytes of a message sent without a copy, or so it was asked
+    /// to be.
+    pub(crate) fn notified(&mut self, slab: u16, socket: u8, copied: bool) {
         if copied {
             self.statistics.zero_copy_copied += 1;
         } else {
@@ -166,6 +145,3 @@ impl Flight {
         io::Error::from_raw_os_error(self.receive_errno)
     }
 }
-
-/// IORING_NOTIF_USAGE_ZC_COPIED (io_uring_enter(2)).
-const NOTIF_USAGE_ZC_COPIED: u32 = 1 << 31;

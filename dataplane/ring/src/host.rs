@@ -22,6 +22,19 @@ pub enum Obstacle {
     Unexplained,
 }
 
+impl Obstacle {
+    /// The cause in a few words, without the remedy.
+    pub fn brief(self) -> &'static str {
+        match self {
+            Self::OldKernel => "not in this kernel",
+            Self::Sysctl { .. } => "disabled by sysctl kernel.io_uring_disabled",
+            Self::Seccomp => "denied by a seccomp filter",
+            Self::LockedMemory => "locked-memory limit too low",
+            Self::Unexplained => "does not work here",
+        }
+    }
+}
+
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

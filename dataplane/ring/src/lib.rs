@@ -1,10 +1,10 @@
-//! UDP over io_uring for one thread: a ring with its sockets and its packet memory.
+//! UDP for one thread, over io_uring or, where a host denies that, over epoll: sockets and packet
+//! memory.
 //!
 //! One [`Ring`] serves one worker. [`Ring::wait`] sends what was written, waits, and says what it
 //! brought; [`Ring::split`] then gives the received datagrams, to be decrypted where they lie, and
-//! the place to write packets to. Receiving is multishot `recvmsg` into provided buffers with
-//! UDP_GRO; sending is `sendmsg` with UDP_SEGMENT, many packets to one receiver in one message and
-//! many messages in one submission.
+//! the place to write packets to. Receives coalesce datagrams (UDP_GRO); sends put many packets to one
+//! receiver into one message (UDP_SEGMENT), and many messages into one system call.
 //!
 //! This crate knows nothing of RTP, and is the only one with `unsafe`.
 //!
@@ -32,7 +32,9 @@
 
 mod address;
 mod batch;
+mod buffers;
 mod datagram;
+mod engine;
 mod error;
 mod flight;
 mod host;
@@ -41,20 +43,19 @@ mod memory;
 mod message;
 mod outgoing;
 mod probe;
-mod provided;
 mod ring;
 mod slabs;
 mod socket;
 mod statistics;
-mod token;
 mod waker;
 mod zero_copy;
 
 pub use batch::{Batch, Datagram};
+pub use engine::Engine;
 pub use error::{Blame, RingError};
 pub use host::Obstacle;
 pub use outgoing::Outgoing;
-pub use probe::{Check, Outcome, Report, probe};
+pub use probe::{Check, Choice, Outcome, Report, probe};
 pub use ring::{Config, Ring, Wakeup};
 pub use socket::SocketBuffers;
 pub use statistics::{ReceiveDrops, SendDrops, Statistics};

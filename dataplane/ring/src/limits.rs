@@ -41,6 +41,10 @@ pub const RUN_SEGMENTS_MAX: u16 = 64;
 /// Small single packets fill it before they fill a slab.
 pub const MESSAGES_MAX: u16 = 512;
 
+/// Datagrams or trains in one wait from which on the epoll engine takes the next ones without asking
+/// first whether there are any.
+pub const BUSY_RECEIVES_MIN: usize = 2;
+
 /// Receive failures in a row, with nothing received between, after which the ring gives up: a
 /// socket that only fails would otherwise spin.
 pub const RECEIVE_FAILURES_MAX: u32 = 1_000;

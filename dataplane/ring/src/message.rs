@@ -12,7 +12,7 @@ pub(crate) struct Message {
     control: Control,
     /// What the completion needs to know.
     pub(crate) segments: u16,
-    pub(crate) bytes: u32,
+    bytes: u32,
     pub(crate) without_copy: bool,
 }
 
@@ -53,8 +53,7 @@ impl Message {
         }
     }
 
-    /// Describes `bytes` at `start`, to be sent as `segments` datagrams of `segment_bytes`, and
-    /// returns the header for the kernel. It is valid until the message is prepared again or moved.
+    /// Describes `bytes` at `start`, to be sent as `segments` datagrams of `segment_bytes`.
     pub(crate) fn prepare(
         &mut self,
         destination: SocketAddr,
@@ -62,7 +61,7 @@ impl Message {
         bytes: u32,
         segment_bytes: u16,
         segments: u16,
-    ) -> *const libc::msghdr {
+    ) {
         self.segments = segments;
         self.bytes = bytes;
         self.part = libc::iovec {
@@ -81,7 +80,21 @@ impl Message {
             self.header.msg_control = std::ptr::null_mut();
             self.header.msg_controllen = 0;
         }
+    }
+
+    /// The header for the kernel. It is valid until the message is prepared again or moved.
+    pub(crate) fn header(&self) -> *const libc::msghdr {
         &raw const self.header
+    }
+
+    /// The bytes to send.
+    pub(crate) fn bytes(&self) -> (*const u8, u32) {
+        (self.part.iov_base.cast_const().cast(), self.bytes)
+    }
+
+    /// The destination, for as long as the header is valid.
+    pub(crate) fn name(&self) -> (*const libc::sockaddr, u32) {
+        (self.name.as_ptr().cast(), self.header.msg_namelen)
     }
 }
 

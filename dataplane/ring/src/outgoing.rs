@@ -2,13 +2,10 @@
 
 use std::net::SocketAddr;
 
-use io_uring::types::Fixed;
-use io_uring::{IoUring, opcode, squeue};
-
-use crate::flight::Flight;
+use crate::engine::Running;
+use crate::flight::{Departure, Flight};
 use crate::limits::{RUN_BYTES_MAX, RUN_SEGMENTS_MAX, SEND_SLAB_BYTES};
 use crate::memory::Memory;
-use crate::token::Token;
 
 /// Writes outgoing packets into the ring's own memory.
 ///
@@ -46,7 +43,7 @@ impl Outgoing<'_> {
 /// The submitting half of a ring.
 pub(crate) struct Sender {
     /// First, so that it is closed before the memory below is given back.
-    pub(crate) uring: IoUring,
+    pub(crate) engine: Running,
     pub(crate) flight: Flight,
     pub(crate) memory: Memory,
     run: Option<Run>,
@@ -75,10 +72,10 @@ struct Reservation {
 }
 
 impl Sender {
-    pub(crate) fn new(uring: IoUring, flight: Flight, send_slabs: u16) -> Self {
+    pub(crate) fn new(engine: Running, flight: Flight, send_slabs: u16) -> Self {
         let memory = Memory::new(usize::from(send_slabs) * SEND_SLAB_BYTES);
         Self {
-            uring,
+            engine,
             flight,
             memory,
             run: None,
@@ -191,7 +188,7 @@ impl Sender {
     /// during the call, so that the same slab, warm in the cache, is used again.
     fn turn_over(&mut self, bytes: usize) -> Option<(u16, usize)> {
         self.close_run();
-        self.submit();
+        self.flush();
         self.flight.slabs.rewind();
         if let Some(place) = self.flight.slabs.place(bytes) {
             return Some(place);
@@ -207,7 +204,7 @@ impl Sender {
     pub(crate) fn close_run(&mut self) {
         let Some(run) = self.run.take() else { return };
         if self.flight.free_messages.is_empty() {
-            self.submit();
+            self.flush();
         }
         let Some(index) = self.flight.free_messages.pop() else {
             self.flight.statistics.send_drops.no_slab += u64::from(run.segments);
@@ -219,63 +216,27 @@ impl Sender {
         let bytes = u32::try_from(run.bytes).expect("a run has at most 65,507 bytes");
         let segment_bytes = u16::try_from(run.segment_bytes).expect("as long as a run at most");
         let message = &mut self.flight.messages[usize::from(index)];
-        let header = message.prepare(run.destination, start, bytes, segment_bytes, run.segments);
+        message.prepare(run.destination, start, bytes, segment_bytes, run.segments);
         let zero_copy = &mut self.flight.sockets[usize::from(run.socket)].zero_copy;
         message.without_copy = zero_copy.choose(run.bytes);
-        let token = Token::Send {
+        let departure = Departure {
             message: index,
             slab: run.slab,
             socket: run.socket,
         };
-        let file = Fixed(run.socket.into());
-        let entry = if message.without_copy {
-            opcode::SendMsgZc::new(file, header)
-                .ioprio(SEND_ZC_REPORT_USAGE)
-                .flags(SEND_FLAGS)
-                .build()
-        } else {
-            opcode::SendMsg::new(file, header).flags(SEND_FLAGS).build()
-        };
-        let entry = entry.user_data(token.pack());
-        // SAFETY: the header, the message it lies in and the bytes it points to stay where they
-        // are and unchanged: the message until its completion, the slab until it is released, both
-        // in memory that outlives the io_uring.
-        if unsafe { self.push(&entry) } {
-            self.flight.slabs.hold(run.slab);
-        } else {
+        self.flight.slabs.hold(run.slab);
+        // SAFETY: the message and the bytes it points to stay where they are and unchanged: the
+        // message until it is among the free ones again, the slab until it is released, both in
+        // memory that outlives the engine.
+        if !unsafe { self.engine.queue(&mut self.flight, departure) } {
+            self.flight.slabs.release(run.slab);
             self.flight.free_messages.push(index);
             self.flight.statistics.send_drops.no_slab += u64::from(run.segments);
         }
     }
 
-    /// Queues an operation, submitting those before it when the queue is full. `false` when the
-    /// kernel takes none.
-    ///
-    /// # Safety
-    /// What the entry points to must be valid until the operation completes.
-    pub(crate) unsafe fn push(&mut self, entry: &squeue::Entry) -> bool {
-        // SAFETY: the caller's promise.
-        if unsafe { self.uring.submission().push(entry) }.is_ok() {
-            return true;
-        }
-        self.submit();
-        // SAFETY: the caller's promise.
-        unsafe { self.uring.submission().push(entry) }.is_ok()
-    }
-
-    /// Submits what is queued without waiting, and takes note of what completed.
-    fn submit(&mut self) {
-        self.flight.statistics.enters += 1;
-        // A failure leaves the entries in the queue; it comes up again in `wait`, which reports it.
-        drop(self.uring.submit());
-        self.reap();
-    }
-
-    /// Takes note of every completion that is there.
-    pub(crate) fn reap(&mut self) {
-        for entry in self.uring.completion() {
-            self.flight.complete(&entry);
-        }
+    fn flush(&mut self) {
+        self.engine.flush(&mut self.flight);
     }
 }
 
@@ -288,10 +249,3 @@ impl Run {
             && self.bytes + bytes <= RUN_BYTES_MAX
     }
 }
-
-/// MSG_DONTWAIT: a full send buffer is an answer (EAGAIN, counted), not a wait: late media is
-/// worth nothing. It also makes the send complete during the submission.
-const SEND_FLAGS: u32 = (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL).cast_unsigned();
-
-/// IORING_SEND_ZC_REPORT_USAGE (io_uring_enter(2), Linux 6.2).
-const SEND_ZC_REPORT_USAGE: u16 = 1 << 3;

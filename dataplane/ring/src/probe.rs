@@ -1,11 +1,12 @@
-//! Finds out, step by step, whether this host can run a ring.
+//! Finds out, step by step, whether this host can run a ring, and with which engine.
 
 use std::fmt;
 use std::time::Duration;
 
+use crate::engine::{Engine, OPERATIONS, Running};
 use crate::error::RingError;
-use crate::host::Host;
-use crate::ring::{Config, OPERATIONS, Ring, set_up};
+use crate::host::{Host, Obstacle};
+use crate::ring::{Config, Ring};
 
 /// What [`probe`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub struct Report {
     pub kernel: String,
     /// The checks in order; those after a failure that they depend on are left out.
     pub checks: Vec<Check>,
+    /// The engine to use; `None` where a ring cannot be made.
+    pub choice: Option<Choice>,
 }
 
 /// One thing looked at.
@@ -38,13 +41,31 @@ pub enum Outcome {
     Failed(String),
 }
 
+/// The engine to use, and why it is not the better one. Printed it is one phrase for an operator,
+/// such as `epoll (io_uring: denied by a seccomp filter)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Choice {
+    /// For [`Config::engine`].
+    pub engine: Engine,
+    /// What keeps io_uring from being used; `None` where it is, or where epoll was asked for.
+    pub obstacle: Option<Obstacle>,
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { engine, obstacle } = self;
+        match obstacle {
+            None => write!(f, "{engine}"),
+            Some(obstacle) => write!(f, "{engine} ({}: {})", Engine::IoUring, obstacle.brief()),
+        }
+    }
+}
+
 impl Report {
     /// Whether a ring can be made here.
     pub fn is_usable(&self) -> bool {
-        !self
-            .checks
-            .iter()
-            .any(|check| matches!(check.outcome, Outcome::Failed(_)))
+        self.choice.is_some()
     }
 }
 
@@ -59,26 +80,68 @@ impl fmt::Display for Report {
             };
             writeln!(f, "{word} {name}: {text}")?;
         }
-        Ok(())
+        match self.choice {
+            Some(choice) => writeln!(f, "engine {choice}"),
+            None => writeln!(f, "engine none"),
+        }
     }
 }
 
-/// Looks at the host's settings, sets up an io_uring, and sends two datagrams in one message
-/// through a ring of its own on the loopback address. Takes some milliseconds and leaves nothing
-/// behind. The calling thread must be allowed to make sockets; a `bedside doctor` calls this, and
-/// the data plane when it starts.
-pub fn probe() -> Report {
+/// Looks at the host's settings, sets up an io_uring, and sends datagrams through a ring of its own
+/// on the loopback address; where io_uring does not work, through epoll. With `wanted`, only that
+/// engine is tried. Takes some milliseconds and leaves nothing behind. The calling thread must be
+/// allowed to make sockets; a `bedside doctor` calls this, and the data plane when it starts.
+pub fn probe(wanted: Option<Engine>) -> Report {
     let host = Host::read();
-    let mut checks = settings(&host);
-    let set_up = check("io_uring set-up", set_up(8).map(|_| operations()));
-    let ready = matches!(set_up.outcome, Outcome::Passed(_));
-    checks.push(set_up);
-    if ready {
-        checks.push(round_trip());
-    }
+    let mut checks = Vec::new();
+    let choice = match wanted {
+        Some(Engine::Epoll) => try_epoll(&mut checks, None),
+        Some(Engine::IoUring) => try_io_uring(&host, &mut checks).ok(),
+        None => match try_io_uring(&host, &mut checks) {
+            Ok(choice) => Some(choice),
+            Err(obstacle) => {
+                for check in &mut checks {
+                    check.soften();
+                }
+                try_epoll(&mut checks, Some(obstacle))
+            }
+        },
+    };
     Report {
         kernel: host.kernel,
         checks,
+        choice,
+    }
+}
+
+fn try_io_uring(host: &Host, checks: &mut Vec<Check>) -> Result<Choice, Obstacle> {
+    checks.extend(settings(host));
+    let made = Running::new(Engine::IoUring, crate::limits::RECEIVE_BUFFERS_MIN);
+    let obstacle = made.as_ref().err().map(obstacle);
+    checks.push(check("io_uring set-up", made.map(|_| operations())));
+    if let Some(obstacle) = obstacle {
+        return Err(obstacle);
+    }
+    let engine = Engine::IoUring;
+    let obstacle = None;
+    round_trip(engine, checks).map(|()| Choice { engine, obstacle })
+}
+
+fn try_epoll(checks: &mut Vec<Check>, obstacle: Option<Obstacle>) -> Option<Choice> {
+    let engine = Engine::Epoll;
+    let choice = Choice { engine, obstacle };
+    round_trip(engine, checks).ok().map(|()| choice)
+}
+
+impl Check {
+    /// What failed does not matter after all: there is another way.
+    fn soften(&mut self) {
+        if let Outcome::Failed(text) = &mut self.outcome {
+            let text = std::mem::take(text);
+            self.outcome = Outcome::Warned(format!(
+                "{text}. Until then epoll is used, which costs more processor time a packet"
+            ));
+        }
     }
 }
 
@@ -88,13 +151,13 @@ fn settings(host: &Host) -> Vec<Check> {
         Outcome::Passed(format!("{} (6.1 or newer is needed)", host.kernel))
     } else {
         // A distribution may have brought io_uring to an older kernel: the set-up below decides.
-        Outcome::Warned(format!("{}. {}", host.kernel, crate::Obstacle::OldKernel))
+        Outcome::Warned(format!("{}. {}", host.kernel, Obstacle::OldKernel))
     };
     let disabled = match host.io_uring_disabled {
         None => Outcome::Passed("not known to this kernel, so not disabled".to_owned()),
         Some(0) => Outcome::Passed("0".to_owned()),
         // A privileged process may use io_uring with 1: the set-up below decides.
-        Some(value) => Outcome::Warned(crate::Obstacle::Sysctl { value }.to_string()),
+        Some(value) => Outcome::Warned(Obstacle::Sysctl { value }.to_string()),
     };
     let seccomp = match host.seccomp_filtered {
         Some(true) => Outcome::Passed("a filter applies; the set-up below tries it".to_owned()),
@@ -104,7 +167,7 @@ fn settings(host: &Host) -> Vec<Check> {
     let locked_memory = match host.locked_memory_bytes_max {
         None => Outcome::Passed("unlimited".to_owned()),
         Some(bytes) if bytes >= LOCKED_MEMORY_BYTES => Outcome::Passed(format!("{bytes} bytes")),
-        Some(bytes) => Outcome::Warned(format!("{bytes} bytes. {}", crate::Obstacle::LockedMemory)),
+        Some(bytes) => Outcome::Warned(format!("{bytes} bytes. {}", Obstacle::LockedMemory)),
     };
     vec![
         Check {
@@ -139,42 +202,55 @@ fn check(name: &'static str, result: Result<String, RingError>) -> Check {
     Check { name, outcome }
 }
 
-/// Two datagrams in one message, from a ring to itself.
-fn round_trip() -> Check {
-    let name = "UDP round trip with UDP_SEGMENT and UDP_GRO";
-    match try_round_trip() {
-        Ok(received) if received == ROUND_TRIP_DATAGRAMS => check(
-            name,
-            Ok(format!("{received} datagrams through one message")),
-        ),
-        Ok(received) => {
-            let text = format!(
-                "{received} of {ROUND_TRIP_DATAGRAMS} datagrams came back on 127.0.0.1. A packet \
-                 filter may drop them: see `nft list ruleset`"
-            );
-            Check {
-                name,
-                outcome: Outcome::Failed(text),
-            }
+fn obstacle(error: &RingError) -> Obstacle {
+    match error {
+        RingError::Unavailable { obstacle, .. } | RingError::MissingOperation { obstacle, .. } => {
+            *obstacle
         }
-        Err(error) => check(name, Err(error)),
+        _ => Obstacle::Unexplained,
     }
 }
 
-fn try_round_trip() -> Result<usize, RingError> {
+/// Datagrams from a ring to itself, several in one message and one alone.
+fn round_trip(engine: Engine, checks: &mut Vec<Check>) -> Result<(), Obstacle> {
+    let name = match engine {
+        Engine::IoUring => "UDP with UDP_SEGMENT and UDP_GRO over io_uring",
+        Engine::Epoll => "UDP with UDP_SEGMENT and UDP_GRO over epoll",
+    };
+    let all = ROUND_TRIP_BYTES.len();
+    let (outcome, result) = match try_round_trip(engine) {
+        Ok(received) if received == all => {
+            let text = format!("{received} datagrams came back");
+            (Outcome::Passed(text), Ok(()))
+        }
+        Ok(received) => {
+            let text = format!(
+                "{received} of {all} datagrams came back on 127.0.0.1. A packet filter may drop \
+                 them: see `nft list ruleset`"
+            );
+            (Outcome::Failed(text), Err(Obstacle::Unexplained))
+        }
+        Err(error) => (Outcome::Failed(error.to_string()), Err(obstacle(&error))),
+    };
+    checks.push(Check { name, outcome });
+    result
+}
+
+fn try_round_trip(engine: Engine) -> Result<usize, RingError> {
     let config = Config {
         receive_buffers: crate::limits::RECEIVE_BUFFERS_MIN,
         send_slabs: 1,
         socket_buffer_bytes: 256 << 10,
+        engine,
         ..Config::new(vec![(std::net::Ipv4Addr::LOCALHOST, 0).into()])
     };
     let mut ring = Ring::new(&config)?;
     let address = ring.local_addresses()[0];
     let mut outgoing = ring.outgoing();
-    for _ in 0..ROUND_TRIP_DATAGRAMS {
-        if let Some(room) = outgoing.reserve(address, address, 100) {
+    for bytes in ROUND_TRIP_BYTES {
+        if let Some(room) = outgoing.reserve(address, address, bytes) {
             room.fill(0);
-            outgoing.commit(100);
+            outgoing.commit(bytes);
         }
     }
     let mut received = 0;
@@ -182,14 +258,15 @@ fn try_round_trip() -> Result<usize, RingError> {
         received += ring
             .wait(Some(Duration::from_millis(ROUND_TRIP_WAIT_MS)))?
             .datagrams;
-        if received >= ROUND_TRIP_DATAGRAMS {
+        if received >= ROUND_TRIP_BYTES.len() {
             break;
         }
     }
     Ok(received)
 }
 
-const ROUND_TRIP_DATAGRAMS: usize = 2;
+/// Two that make one message, and a longer one that is a message of its own.
+const ROUND_TRIP_BYTES: [usize; 3] = [100, 100, 200];
 const ROUND_TRIP_WAITS_MAX: u32 = 10;
 const ROUND_TRIP_WAIT_MS: u64 = 50;
 

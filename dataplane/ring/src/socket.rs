@@ -15,8 +15,6 @@ pub(crate) struct UdpSocket {
     socket: Socket,
     /// The address it is bound to.
     pub(crate) local: SocketAddr,
-    /// Whether a multishot receive is under way.
-    pub(crate) armed: bool,
     /// Whether a message may hold several segments.
     pub(crate) segmentation: bool,
     pub(crate) zero_copy: ZeroCopy,
@@ -84,7 +82,7 @@ impl UdpSocket {
     fn bind(address: SocketAddr, buffer_bytes: usize, zero_copy: bool) -> Result<Self, RingError> {
         let bind_error = |source| RingError::Bind { address, source };
         // Blocking on purpose: io_uring waits for a blocking socket and answers EAGAIN for a
-        // non-blocking one. Sends carry MSG_DONTWAIT.
+        // non-blocking one. Sends, and receives without io_uring, carry MSG_DONTWAIT.
         let socket = Socket::new(
             Domain::for_address(address),
             Type::DGRAM,
@@ -108,21 +106,25 @@ impl UdpSocket {
         Ok(Self {
             socket,
             local,
-            armed: false,
             segmentation: true,
             zero_copy: ZeroCopy::new(zero_copy),
             buffers,
         })
     }
 
-    /// The file descriptor's number, to register with io_uring.
+    /// The file descriptor.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// The file descriptor's number.
     pub(crate) fn raw_fd(&self) -> i32 {
         self.socket.as_raw_fd()
     }
 
     /// Datagrams that the kernel dropped because the socket's buffer was full, since it was bound.
     pub(crate) fn kernel_drops(&self) -> io::Result<u64> {
-        kernel_drops(self.socket.as_fd())
+        kernel_drops(self.fd())
     }
 }
 

@@ -18,11 +18,12 @@ pub struct Statistics {
     pub messages_sent: u64,
     /// Those of `messages_sent` with more than one segment.
     pub gso_messages: u64,
-    /// `io_uring_enter` calls.
-    pub enters: u64,
+    /// System calls made to send, receive and wait: `io_uring_enter`, or with epoll `epoll_wait`,
+    /// `recvmmsg`, `sendmmsg` and the read of a wake-up.
+    pub system_calls: u64,
     /// Times another thread's wake-up was seen.
     pub wakes: u64,
-    /// Multishot receives started again after the kernel ended one.
+    /// Multishot receives started again after the kernel ended one; io_uring only.
     pub receive_rearms: u64,
     /// Receives that ended because every receive buffer was in use; the socket's own buffer holds
     /// what arrives meanwhile.

@@ -1,6 +1,6 @@
 //! Waking a ring from another thread.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -53,7 +53,22 @@ impl Waker {
         self.shared.pending.swap(false, Ordering::AcqRel);
     }
 
-    /// The file descriptor's number, to register with io_uring.
+    /// Whether a wake-up is on its way that the ring has not seen.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.shared.pending.load(Ordering::Acquire)
+    }
+
+    /// Takes what is in the eventfd, which must be readable.
+    pub(crate) fn read(&self) -> bool {
+        rustix::io::read(self.fd(), &mut [0_u8; 8]).is_ok()
+    }
+
+    /// The file descriptor.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.shared.eventfd.as_fd()
+    }
+
+    /// The file descriptor's number.
     pub(crate) fn raw_fd(&self) -> i32 {
         self.shared.eventfd.as_raw_fd()
     }

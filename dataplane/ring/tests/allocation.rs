@@ -6,7 +6,7 @@ use std::cell::Cell;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bedside_ring::{Config, Ring};
+use bedside_ring::{Config, Engine, Ring};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -32,9 +32,13 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-fn ring() -> Ring {
+fn ring(engine: Engine) -> Ring {
     let addresses = vec!["127.0.0.1:0".parse().expect("an address")];
-    Ring::new(&Config::new(addresses)).expect("this host has io_uring")
+    let config = Config {
+        engine,
+        ..Config::new(addresses)
+    };
+    Ring::new(&config).expect("this host has both engines")
 }
 
 /// Sends bursts of several kinds, more than a slab in all, and answers each datagram.
@@ -76,13 +80,15 @@ fn round(client: &mut Ring, server: &mut Ring, to: SocketAddr) {
 
 #[test]
 fn steady_traffic_allocates_nothing() {
-    let (mut client, mut server) = (ring(), ring());
-    let to = server.local_addresses()[0];
-    round(&mut client, &mut server, to);
-    let before = ALLOCATIONS.get();
-    for _ in 0..100 {
+    for engine in Engine::ALL {
+        let (mut client, mut server) = (ring(engine), ring(engine));
+        let to = server.local_addresses()[0];
         round(&mut client, &mut server, to);
+        let before = ALLOCATIONS.get();
+        for _ in 0..100 {
+            round(&mut client, &mut server, to);
+        }
+        assert_eq!(ALLOCATIONS.get(), before, "{engine}");
+        assert_eq!(server.statistics().datagrams_sent, 101 * 300, "{engine}");
     }
-    assert_eq!(ALLOCATIONS.get(), before);
-    assert_eq!(server.statistics().datagrams_sent, 101 * 300);
 }

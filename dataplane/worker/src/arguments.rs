@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use bedside_ring::Engine;
+use clap::{Parser, ValueEnum};
 use tracing::Level;
 
 /// Bedside's data plane: forwards media between the peers that a control plane names.
@@ -20,6 +21,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub(crate) log: Level,
 
+    /// What moves packets: io_uring where it works, and epoll where it does not, at more processor
+    /// time a packet; or only one of them
+    #[arg(long, value_name = "ENGINE", value_enum, default_value_t)]
+    pub(crate) engine: EngineArgument,
+
     /// Print whether this host can run a data plane and what to do if not, then exit
     #[arg(long)]
     pub(crate) check: bool,
@@ -27,6 +33,28 @@ pub(crate) struct Arguments {
     /// Print the check as JSON, for programs
     #[arg(long, requires = "check")]
     pub(crate) json: bool,
+}
+
+/// The engine as the command line has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum EngineArgument {
+    /// The first that works
+    #[default]
+    Auto,
+    IoUring,
+    Epoll,
+}
+
+impl EngineArgument {
+    /// The only engine to try; `None` for the first that works.
+    pub(crate) fn wanted(self) -> Option<Engine> {
+        match self {
+            Self::Auto => None,
+            Self::IoUring => Some(Engine::IoUring),
+            Self::Epoll => Some(Engine::Epoll),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! One control plane's connection, after it was welcomed: commands in, events out.
 
 use std::cell::Cell;
-use std::net::Shutdown;
 use std::rc::Rc;
 
 use bedside_protocol::frame::{self, Decoder};
@@ -9,14 +8,14 @@ use bedside_protocol::{EventFrame, FromControl, FromDataplane, Generation};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_uring::net::UnixStream;
 
 use crate::fleet::Fleet;
 use crate::limits::{EVENTS_PER_WRITE_MAX, GREETING_MAX, LAST_EVENTS_MAX, READ_BYTES};
+use crate::stream::ControlStream;
 
 /// A connection with its two tasks.
 pub(crate) struct Connection {
-    stream: Rc<UnixStream>,
+    stream: Rc<ControlStream>,
     state: Rc<State>,
     reader: JoinHandle<()>,
     writer: JoinHandle<()>,
@@ -34,7 +33,7 @@ struct State {
 
 /// Reads frames of one direction from a stream.
 pub(crate) struct FrameReader {
-    stream: Rc<UnixStream>,
+    stream: Rc<ControlStream>,
     decoder: Decoder,
     buffer: Vec<u8>,
 }
@@ -49,7 +48,7 @@ pub(crate) enum ReadEnd {
 }
 
 impl FrameReader {
-    pub(crate) fn new(stream: Rc<UnixStream>) -> Self {
+    pub(crate) fn new(stream: Rc<ControlStream>) -> Self {
         Self {
             stream,
             decoder: Decoder::new(),
@@ -66,11 +65,8 @@ impl FrameReader {
             if let Some(frame) = self.decoder.next().map_err(ReadEnd::Frame)? {
                 return Ok(frame);
             }
-            let mut buffer = std::mem::take(&mut self.buffer);
-            buffer.clear();
-            let (result, buffer) = self.stream.read(buffer).await;
-            self.buffer = buffer;
-            match result {
+            self.buffer.clear();
+            match self.stream.read(&mut self.buffer).await {
                 Ok(1..) => self.decoder.extend(&self.buffer),
                 Ok(0) | Err(_) => return Err(ReadEnd::Closed),
             }
@@ -79,22 +75,20 @@ impl FrameReader {
 }
 
 /// Writes one frame. `false` if the connection broke or takes too long.
-pub(crate) async fn write(stream: &UnixStream, message: &FromDataplane) -> bool {
+pub(crate) async fn write(stream: &ControlStream, message: &FromDataplane) -> bool {
     let mut bytes = Vec::new();
     if let Err(error) = frame::encode(message, &mut bytes) {
         tracing::error!("a frame cannot be written: {error}");
         return false;
     }
-    match timeout(GREETING_MAX, stream.write_all(bytes)).await {
-        Ok((result, _)) => result.is_ok(),
-        Err(_) => false,
-    }
+    let written = timeout(GREETING_MAX, stream.write_all(&bytes)).await;
+    written.is_ok_and(|result| result.is_ok())
 }
 
 impl Connection {
     /// Serves a control plane that has been welcomed.
     pub(crate) fn start(
-        stream: Rc<UnixStream>,
+        stream: Rc<ControlStream>,
         reader: FrameReader,
         generation: Generation,
         fleet: &Rc<Fleet>,
@@ -107,7 +101,7 @@ impl Connection {
             Rc::clone(fleet),
         );
         let writing = write_events(Rc::clone(&stream), Rc::clone(&state), Rc::clone(fleet));
-        let reader = tokio_uring::spawn(async move {
+        let reader = tokio::task::spawn_local(async move {
             reading.await;
             tracing::info!(generation = generation.0, "the control plane is gone");
         });
@@ -115,7 +109,7 @@ impl Connection {
             stream,
             state,
             reader,
-            writer: tokio_uring::spawn(writing),
+            writer: tokio::task::spawn_local(writing),
         }
     }
 
@@ -143,15 +137,20 @@ impl Connection {
 }
 
 impl State {
-    fn close(&self, stream: &UnixStream) {
+    fn close(&self, stream: &ControlStream) {
         self.closed.set(true);
         self.changed.notify_one();
-        // Ends a read and a write that are under way. Fails only if the other side has closed.
-        drop(stream.shutdown(Shutdown::Both));
+        // Ends a read and a write that are under way.
+        stream.close();
     }
 }
 
-async fn read(mut reader: FrameReader, stream: Rc<UnixStream>, state: Rc<State>, fleet: Rc<Fleet>) {
+async fn read(
+    mut reader: FrameReader,
+    stream: Rc<ControlStream>,
+    state: Rc<State>,
+    fleet: Rc<Fleet>,
+) {
     loop {
         match reader.next().await {
             Ok(FromControl::Command(frame)) => fleet.command(frame).await,
@@ -169,7 +168,7 @@ async fn read(mut reader: FrameReader, stream: Rc<UnixStream>, state: Rc<State>,
     state.close(&stream);
 }
 
-async fn write_events(stream: Rc<UnixStream>, state: Rc<State>, fleet: Rc<Fleet>) {
+async fn write_events(stream: Rc<ControlStream>, state: Rc<State>, fleet: Rc<Fleet>) {
     let mut frames: Vec<EventFrame> = Vec::new();
     let mut bytes = Vec::new();
     while !state.closed.get() {
@@ -190,9 +189,7 @@ async fn write_events(stream: Rc<UnixStream>, state: Rc<State>, fleet: Rc<Fleet>
                     tracing::error!(worker, "an event cannot be written: {error}");
                 }
             }
-            let (result, returned) = stream.write_all(bytes).await;
-            bytes = returned;
-            if result.is_err() {
+            if stream.write_all(&bytes).await.is_err() {
                 spool.restore(messages.into_iter().filter_map(|message| match message {
                     FromDataplane::Event(frame) => Some(frame),
                     _ => None,

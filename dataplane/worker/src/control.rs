@@ -1,7 +1,6 @@
 //! The main thread: who is in charge, and when to stop.
 
 use std::collections::BTreeSet;
-use std::net::Shutdown;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -10,10 +9,10 @@ use bedside_core::{Certificate, Clock};
 use bedside_protocol::{
     BootId, FromControl, FromDataplane, Hello, PROTOCOL_VERSION, Refusal, Welcome, WorkerId,
 };
+use bedside_ring::Choice;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
-use tokio_uring::net::UnixStream;
 
 use crate::connection::{self, Connection, FrameReader, ReadEnd};
 use crate::error::WorkerError;
@@ -21,18 +20,19 @@ use crate::fleet::{Fleet, difference};
 use crate::limits::{CONNECTIONS_GREETING_MAX, GREETING_MAX, WORKERS_READY_MAX};
 use crate::random;
 use crate::socket::ControlSocket;
+use crate::stream::ControlStream;
 
 /// Serves control planes, one after another, until SIGTERM or SIGINT; then closes every transport,
 /// so that clients see it at once.
 ///
 /// # Errors
 /// [`WorkerError::WorkerEnded`] and [`WorkerError::WorkersLate`], after the same.
-pub(crate) async fn serve(socket: ControlSocket) -> Result<(), WorkerError> {
+pub(crate) async fn serve(socket: ControlSocket, choice: Choice) -> Result<(), WorkerError> {
     let mut terminate = handler(SignalKind::terminate())?;
     let mut interrupt = handler(SignalKind::interrupt())?;
     let (greeted_tx, mut greeted) = mpsc::channel(CONNECTIONS_GREETING_MAX);
     let greeting = Arc::new(Semaphore::new(CONNECTIONS_GREETING_MAX));
-    let mut plane = Plane::new()?;
+    let mut plane = Plane::new(choice)?;
     tracing::info!("waiting for a control plane");
     let result = loop {
         tokio::select! {
@@ -42,7 +42,7 @@ pub(crate) async fn serve(socket: ControlSocket) -> Result<(), WorkerError> {
                     continue;
                 };
                 let greeted = greeted_tx.clone();
-                tokio_uring::spawn(async move {
+                tokio::task::spawn_local(async move {
                     if let Some(guest) = greet(Rc::new(stream)).await {
                         // Fails only when the process stops.
                         drop(greeted.send(guest).await);
@@ -67,18 +67,18 @@ fn handler(kind: SignalKind) -> Result<Signal, WorkerError> {
 
 /// A connection that has said an acceptable hello.
 struct Guest {
-    stream: Rc<UnixStream>,
+    stream: Rc<ControlStream>,
     reader: FrameReader,
     hello: Hello,
 }
 
 /// Reads a hello. `None` if none came in time or it was refused.
-async fn greet(stream: Rc<UnixStream>) -> Option<Guest> {
+async fn greet(stream: Rc<ControlStream>) -> Option<Guest> {
     let mut reader = FrameReader::new(Rc::clone(&stream));
     // As JSON first: another version's hello may have another form.
     let Ok(first) = timeout(GREETING_MAX, reader.next::<serde_json::Value>()).await else {
         tracing::warn!("closed a connection that did not say hello");
-        end(&stream);
+        stream.close();
         return None;
     };
     let refusal = match first.map(hello) {
@@ -124,16 +124,10 @@ fn hello(first: serde_json::Value) -> Result<Hello, Refusal> {
     }
 }
 
-async fn refuse(stream: &UnixStream, refusal: Refusal) {
+async fn refuse(stream: &ControlStream, refusal: Refusal) {
     tracing::warn!(reason = reason(&refusal), "refused a control plane");
     connection::write(stream, &FromDataplane::Refusal(refusal)).await;
-    end(stream);
-}
-
-/// Closes a stream, with whatever is under way on it.
-fn end(stream: &UnixStream) {
-    // Fails only if the other side has closed.
-    drop(stream.shutdown(Shutdown::Both));
+    stream.close();
 }
 
 /// A refusal's name, for the log: its text may hold the host's addresses.
@@ -151,6 +145,8 @@ fn reason(refusal: &Refusal) -> &'static str {
 /// What the process is.
 struct Plane {
     boot: BootId,
+    /// The engine that moves packets here.
+    choice: Choice,
     certificate: Certificate,
     clock: Clock,
     /// From the first acceptable hello on.
@@ -163,7 +159,7 @@ struct Plane {
 }
 
 impl Plane {
-    fn new() -> Result<Self, WorkerError> {
+    fn new(choice: Choice) -> Result<Self, WorkerError> {
         let certificate = Certificate::generate().map_err(|_| WorkerError::Cryptography {
             what: "no certificate",
         })?;
@@ -171,6 +167,7 @@ impl Plane {
         let (ended_tx, ended) = mpsc::unbounded_channel();
         Ok(Self {
             boot,
+            choice,
             certificate,
             clock: read_clocks(),
             fleet: None,
@@ -199,12 +196,12 @@ impl Plane {
             version: PROTOCOL_VERSION,
             boot: self.boot,
             fingerprint_sha256: self.certificate.fingerprint_sha256(),
-            engine: "io_uring".to_owned(),
+            engine: self.choice.to_string(),
             workers: fleet.describe(),
         };
         if !connection::write(&stream, &FromDataplane::Welcome(welcome)).await {
             tracing::warn!("a control plane left before it was welcomed");
-            return end(&stream);
+            return stream.close();
         }
         tracing::info!(generation = generation.0, "a control plane is in charge");
         self.connection = Some(Connection::start(stream, reader, generation, &fleet));
@@ -231,7 +228,14 @@ impl Plane {
                 None => Ok((generation, Rc::clone(fleet))),
             };
         }
-        let started = Fleet::start(config, &self.certificate, self.clock, &self.ended_tx).await;
+        let started = Fleet::start(
+            config,
+            self.choice.engine,
+            &self.certificate,
+            self.clock,
+            &self.ended_tx,
+        )
+        .await;
         match started {
             Ok(fleet) => {
                 let fleet = Rc::new(fleet);

@@ -9,8 +9,8 @@ use bedside_protocol::WorkerId;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum WorkerError {
-    /// The host cannot run the I/O engine. The report says why and what to type.
-    #[error("io_uring is not usable on this host\n{report}")]
+    /// No engine that may be used works on this host. The report says why and what to type.
+    #[error("packets cannot be moved on this host\n{report}")]
     Engine {
         /// What was tried, step by step.
         report: String,

@@ -11,7 +11,7 @@ use bedside_protocol::limits::COMMANDS_WAITING_MAX;
 use bedside_protocol::{
     Command, CommandFrame, DataplaneConfig, Generation, RoomId, WorkerId, WorkerInfo,
 };
-use bedside_ring::Waker;
+use bedside_ring::{Engine, Waker};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -27,6 +27,7 @@ use crate::worker::{self, Order, Running, Setup};
 pub(crate) struct Fleet {
     /// The configuration that they run with.
     pub(crate) config: DataplaneConfig,
+    engine: Engine,
     members: Vec<Member>,
     router: RefCell<Router>,
     /// Told when an event waits in any spool.
@@ -57,6 +58,7 @@ impl Fleet {
     /// again.
     pub(crate) async fn start(
         config: DataplaneConfig,
+        engine: Engine,
         certificate: &Certificate,
         clock: Clock,
         ended: &mpsc::UnboundedSender<WorkerId>,
@@ -65,6 +67,7 @@ impl Fleet {
         let count = check(&config, processors.len())?;
         let mut fleet = Self {
             config,
+            engine,
             members: Vec::with_capacity(usize::from(count)),
             router: RefCell::new(Router::new()),
             news: Arc::new(Notify::new()),
@@ -83,6 +86,7 @@ impl Fleet {
         tracing::info!(
             workers = count,
             pinned = fleet.config.pin,
+            %engine,
             "the workers run"
         );
         Ok(fleet)
@@ -100,7 +104,7 @@ impl Fleet {
         let spool = Arc::new(Spool::new(worker, Arc::clone(&self.news)));
         let setup = Setup {
             worker,
-            ring: ring_config(&self.config, worker.0),
+            ring: ring_config(&self.config, self.engine, worker.0),
             core: CoreConfig {
                 worker,
                 addresses: Vec::new(),
@@ -252,7 +256,7 @@ async fn running(
     outcome.map_err(|_| WorkerError::WorkerEnded { worker })?
 }
 
-fn ring_config(config: &DataplaneConfig, index: u16) -> bedside_ring::Config {
+fn ring_config(config: &DataplaneConfig, engine: Engine, index: u16) -> bedside_ring::Config {
     // 0 stays 0: any free port.
     let port = if config.port == 0 {
         0
@@ -268,6 +272,7 @@ fn ring_config(config: &DataplaneConfig, index: u16) -> bedside_ring::Config {
         receive_buffers: RECEIVE_BUFFERS,
         send_slabs: SEND_SLABS,
         socket_buffer_bytes: SOCKET_BUFFER_BYTES,
+        engine,
         ..bedside_ring::Config::new(addresses)
     }
 }

@@ -15,15 +15,17 @@ mod limits;
 mod random;
 mod socket;
 mod spool;
+mod stream;
 mod worker;
 
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use bedside_ring::{Outcome, Report};
+use bedside_ring::{Engine, Outcome, Report};
 use clap::Parser as _;
 use serde_json::json;
+use tokio::task::LocalSet;
 
 use crate::arguments::Arguments;
 use crate::error::WorkerError;
@@ -36,8 +38,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let wanted = arguments.engine.wanted();
     let Some(socket) = arguments.socket.filter(|_| !arguments.check) else {
-        return check(arguments.json);
+        return check(wanted, arguments.json);
     };
     tracing_subscriber::fmt()
         .with_max_level(arguments.log)
@@ -45,7 +48,7 @@ fn main() -> ExitCode {
         .with_ansi(false)
         .init();
     report_panics();
-    match run(&socket) {
+    match run(&socket, wanted) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -54,25 +57,32 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(socket: &Path) -> Result<(), WorkerError> {
+fn run(socket: &Path, wanted: Option<Engine>) -> Result<(), WorkerError> {
     hardening::give_up()?;
-    let report = bedside_ring::probe();
-    if !report.is_usable() {
+    let report = bedside_ring::probe(wanted);
+    let Some(choice) = report.choice else {
         return Err(WorkerError::Engine {
             report: report.to_string(),
         });
+    };
+    if let Some(obstacle) = choice.obstacle {
+        tracing::warn!("packets go through {choice}. {obstacle}");
     }
-    let runtime = tokio_uring::Runtime::new(&tokio_uring::builder())
+    // Not io_uring here: control traffic is small, and this thread has to run where io_uring is
+    // denied.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
         .map_err(|source| WorkerError::Runtime { source })?;
-    runtime.block_on(async {
+    LocalSet::new().block_on(&runtime, async {
         let socket = ControlSocket::listen(socket)?;
-        control::serve(socket).await
+        control::serve(socket, choice).await
     })
 }
 
 /// Prints whether this host can run a data plane, and what to type where it cannot.
-fn check(json: bool) -> ExitCode {
-    let report = bedside_ring::probe();
+fn check(wanted: Option<Engine>, json: bool) -> ExitCode {
+    let report = bedside_ring::probe(wanted);
     // A closed pipe is the reader's choice.
     drop(if json {
         writeln!(std::io::stdout(), "{}", as_json(&report))
@@ -96,7 +106,8 @@ fn as_json(report: &Report) -> serde_json::Value {
         };
         json!({ "name": check.name, "outcome": outcome, "detail": detail })
     });
-    json!({ "kernel": report.kernel, "checks": checks.collect::<Vec<_>>() })
+    let engine = report.choice.map(|choice| choice.to_string());
+    json!({ "kernel": report.kernel, "checks": checks.collect::<Vec<_>>(), "engine": engine })
 }
 
 /// A panic says where it happened and nothing else: its text may hold what a peer sent.

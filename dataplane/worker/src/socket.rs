@@ -5,9 +5,9 @@ use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 
 use tokio::net::UnixListener;
-use tokio_uring::net::UnixStream;
 
 use crate::error::WorkerError;
+use crate::stream::ControlStream;
 
 /// A listening Unix socket that only this user and root can use. Its file is removed when it is
 /// dropped.
@@ -49,7 +49,7 @@ impl ControlSocket {
     }
 
     /// The next connection of a permitted user; others are closed.
-    pub(crate) async fn accept(&self) -> UnixStream {
+    pub(crate) async fn accept(&self) -> ControlStream {
         loop {
             match self.accept_any().await {
                 Ok(Some(stream)) => return stream,
@@ -63,16 +63,13 @@ impl ControlSocket {
         }
     }
 
-    async fn accept_any(&self) -> io::Result<Option<UnixStream>> {
+    async fn accept_any(&self) -> io::Result<Option<ControlStream>> {
         let (stream, _) = self.listener.accept().await?;
         let peer = stream.peer_cred()?.uid();
         if !may_connect(peer, rustix::process::geteuid().as_raw()) {
             return Ok(None);
         }
-        let stream = stream.into_std()?;
-        // io_uring waits for a blocking socket and answers EAGAIN for a non-blocking one.
-        stream.set_nonblocking(false)?;
-        Ok(Some(UnixStream::from_std(stream)))
+        Ok(Some(ControlStream::new(stream)))
     }
 }
 

@@ -171,12 +171,12 @@ fn each_worker_has_a_port_of_its_own() {
         ..config()
     };
     assert_eq!(
-        ring_config(&config, 1).addresses,
+        ring_config(&config, Engine::IoUring, 1).addresses,
         ["127.0.0.1:7001".parse().unwrap()]
     );
     let config = DataplaneConfig { port: 0, ..config };
     assert_eq!(
-        ring_config(&config, 1).addresses,
+        ring_config(&config, Engine::IoUring, 1).addresses,
         ["127.0.0.1:0".parse().unwrap()]
     );
 }

@@ -10,7 +10,7 @@ use bedside_protocol::{
     Room, RoomId, WorkerId,
 };
 
-use crate::dataplane::{Control, Dataplane, config, hello, process, socket_path};
+use crate::dataplane::{Control, Dataplane, config, deny_io_uring, hello, process, socket_path};
 
 fn on(worker: u16) -> Command {
     Command::EnsureRoom(Room {
@@ -51,6 +51,44 @@ fn a_hello_is_answered_with_what_runs() {
     }
     assert_eq!(ports.len(), 2);
     assert!(!ports.contains(&0));
+}
+
+#[test]
+fn a_host_that_denies_io_uring_is_served_by_epoll_and_told_so() {
+    let dataplane = Dataplane::start_without_io_uring();
+    let (_control, welcome) = dataplane.control(1);
+    assert_eq!(
+        welcome.engine,
+        "epoll (io_uring: denied by a seccomp filter)"
+    );
+    assert_eq!(welcome.workers.len(), 2);
+}
+
+#[test]
+fn an_engine_that_was_asked_for_is_the_one_or_none() {
+    let started = |engine: &str| {
+        let mut process = process(&socket_path());
+        process.args(["--engine", engine]);
+        process
+    };
+    std::thread::spawn(move || {
+        deny_io_uring();
+        let output = started("io_uring").output().unwrap();
+        assert!(!output.status.success());
+        let log = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            log.contains("packets cannot be moved on this host"),
+            "{log}"
+        );
+        assert!(log.contains("--security-opt"), "{log}");
+    })
+    .join()
+    .unwrap();
+    let mut check = started("epoll");
+    let output = check.args(["--check", "--json"]).output().unwrap();
+    assert!(output.status.success());
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["engine"], "epoll");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Starts a data plane and speaks the control plane's side.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use bedside_protocol::{
     Hello, PROTOCOL_VERSION, Policy, Refusal, RoomId, Welcome,
 };
 use rustix::process::{Pid, Signal, kill_process};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 
 /// A running data plane; killed when dropped.
 pub(crate) struct Dataplane {
@@ -63,7 +65,23 @@ impl Dataplane {
     }
 
     pub(crate) fn start_at(socket: &Path) -> Self {
-        let mut child = process(socket).spawn().unwrap();
+        Self::run(socket, process(socket))
+    }
+
+    /// On a host that denies io_uring, as a container engine does.
+    pub(crate) fn start_without_io_uring() -> Self {
+        let socket = socket_path();
+        std::thread::spawn(move || {
+            deny_io_uring();
+            // What this thread starts is denied it too.
+            Self::run(&socket, process(&socket))
+        })
+        .join()
+        .unwrap()
+    }
+
+    fn run(socket: &Path, mut process: Process) -> Self {
+        let mut child = process.spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut text = String::new();
         while !text.contains("waiting for a control plane") {
@@ -114,6 +132,19 @@ impl Dataplane {
         (status, self.log.take().unwrap().join().unwrap())
     }
 }
+
+/// Denies io_uring to this thread and to what it starts.
+pub(crate) fn deny_io_uring() {
+    let rules = BTreeMap::from([(IO_URING_SETUP, Vec::new())]);
+    let action = SeccompAction::Errno(rustix::io::Errno::PERM.raw_os_error().cast_unsigned());
+    let arch = TargetArch::try_from(std::env::consts::ARCH).unwrap();
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, action, arch).unwrap();
+    let program: BpfProgram = filter.try_into().unwrap();
+    seccompiler::apply_filter(&program).unwrap();
+}
+
+/// The number of the system call `io_uring_setup`, the same on every architecture.
+const IO_URING_SETUP: i64 = 425;
 
 /// The program as it is started here, not started yet.
 pub(crate) fn process(socket: &Path) -> Process {

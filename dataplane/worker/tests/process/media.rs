@@ -229,7 +229,18 @@ impl Follower {
 
 #[test]
 fn media_passes_from_one_client_to_another() {
-    let dataplane = Dataplane::start();
+    passes(Dataplane::start());
+}
+
+#[test]
+fn media_passes_on_a_host_that_denies_io_uring() {
+    let log = passes(Dataplane::start_without_io_uring());
+    let warning = "packets go through epoll (io_uring: denied by a seccomp filter)";
+    assert!(log.contains(warning), "{log}");
+}
+
+/// Carries media through the data plane, stops it and returns its log.
+fn passes(dataplane: Dataplane) -> String {
     let (mut control, welcome) = dataplane.control(1);
     let sends = vec![
         (AUDIO, SENT_AUDIO, None),
@@ -308,4 +319,5 @@ fn media_passes_from_one_client_to_another() {
     for client in [&publisher, &subscriber] {
         client.wait_until(&Noticed::Closed);
     }
+    log
 }
