@@ -19,6 +19,7 @@ pub mod measure;
 pub mod media;
 pub mod pacing;
 pub mod report;
+pub mod run;
 pub mod scenario;
 pub mod signalling;
 

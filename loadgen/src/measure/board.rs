@@ -36,6 +36,7 @@ impl Inner {
         Second {
             latency_p50_ns: self.current_latency.quantile_ns(0.5),
             latency_p99_ns: self.current_latency.quantile_ns(0.99),
+            latency_max_ns: self.current_latency.max_ns(),
             ..self.current
         }
     }

@@ -52,7 +52,7 @@ pub struct Measurements {
 }
 
 /// One second of a run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Second {
     /// Which, from the start of the board or its last reset.
     pub at_s: u64,
@@ -68,6 +68,8 @@ pub struct Second {
     pub latency_p50_ns: u64,
     /// 99 % of all media had no more, nanoseconds.
     pub latency_p99_ns: u64,
+    /// The longest latency of all media, nanoseconds.
+    pub latency_max_ns: u64,
 }
 
 impl Measurements {
