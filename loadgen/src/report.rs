@@ -4,8 +4,10 @@
 //! benchmark's report is made of them too.
 
 pub mod html;
+pub mod machine;
 pub mod number;
 pub mod plot;
+pub mod summary;
 
 #[cfg(test)]
 mod tests;
