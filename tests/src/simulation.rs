@@ -11,7 +11,7 @@ use bedside_core::{
 };
 use bedside_protocol::{
     Codec, Command, Encoding, Event, ExtensionIds, Generation, IceCredentials, Layer, Mid,
-    PayloadTypes, Peer, PeerId, Room, RoomId, Secret, Subscription, Track, TrackId, WorkerId,
+    PayloadTypes, Peer, PeerId, Relay, RoomId, Secret, Subscription, Track, TrackId,
 };
 use bedside_srtp::{MasterKey, Profile};
 use rand_chacha::ChaCha8Rng;
@@ -138,12 +138,7 @@ impl Simulation {
     /// On a number that is in use.
     pub fn join(&mut self, participant: Participant, impairment: Impairment) {
         let Participant { number, room } = participant;
-        self.command(
-            room,
-            Command::EnsureRoom(Room {
-                worker: WorkerId(0),
-            }),
-        );
+        self.command(room, Command::EnsureRoom);
         self.command(room, Command::EnsurePeer(Box::new(peer(number))));
         let profile = [Profile::AeadAes256Gcm, Profile::AeadAes128Gcm][usize::from(number % 2)];
         let (client, server) = (self.key(profile), self.key(profile));
@@ -241,13 +236,7 @@ impl Simulation {
         for (&number, joined) in self.endpoints.iter().filter(|(number, _)| kept(number)) {
             let room = joined.participant.room;
             if rooms.insert(room) {
-                commands.push((
-                    0,
-                    room,
-                    Command::EnsureRoom(Room {
-                        worker: WorkerId(0),
-                    }),
-                ));
+                commands.push((0, room, Command::EnsureRoom));
             }
             commands.push((1, room, Command::EnsurePeer(Box::new(peer(number)))));
             commands.extend(tracks(number).map(|track| (2, room, Command::EnsureTrack(track))));
@@ -531,6 +520,7 @@ fn tracks(number: u16) -> [Track; 2] {
         encodings,
         nack: rtx.is_some(),
         muted: false,
+        relay: Relay::None,
     };
     let audio = Encoding {
         layer: Layer::Low,

@@ -14,6 +14,9 @@ pub struct Config {
     /// Participants in a room, beyond which joins are refused; 0: only
     /// [`PARTICIPANTS_PER_ROOM_MAX`](crate::limits::PARTICIPANTS_PER_ROOM_MAX).
     pub max_participants: u32,
+    /// Participants of one room that a worker is given before the room spans another one, at least
+    /// 1. More streams fit on a core than a consult ever has; a large round needs several.
+    pub participants_per_worker: u32,
     /// A join opens a room that does not exist. Otherwise only
     /// [`create_room`](crate::Rooms::create_room) does.
     pub auto_create: bool,
@@ -35,6 +38,7 @@ impl Default for Config {
             empty_timeout_s: 300,
             departure_timeout_s: 20,
             max_participants: 0,
+            participants_per_worker: 100,
             auto_create: true,
             node_id: "ND_bedside".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),

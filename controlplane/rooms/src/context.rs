@@ -6,7 +6,7 @@ use crate::limits;
 use crate::negotiation::SdpError;
 use crate::output::{CloseHow, Output};
 use crate::random::Random;
-use bedside_protocol::{Command, CommandFrame, RoomId, Welcome};
+use bedside_protocol::{Command, CommandFrame, RoomId, Welcome, WorkerId};
 use livekit_protocol as proto;
 use proto::signal_response::Message;
 use std::collections::{BTreeMap, VecDeque};
@@ -37,10 +37,11 @@ impl Context<'_> {
             .push_back(Output::CloseSession { session, how });
     }
 
-    pub(crate) fn command(&mut self, room: RoomId, command: Command) {
+    pub(crate) fn command(&mut self, room: RoomId, worker: WorkerId, command: Command) {
         self.outputs.push_back(Output::Command(CommandFrame {
             generation: self.config.generation,
             room,
+            worker,
             command,
         }));
     }

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::input::Time;
 use crate::limits;
 use crate::room::{Member, Room};
-use bedside_protocol::{Command, DataChannelKind, DataMessage, PeerId};
+use bedside_protocol::{Command, DataChannelKind, DataMessage, PeerId, WorkerId};
 use livekit_protocol as proto;
 use prost::Message as _;
 use proto::data_packet::{Kind, Value};
@@ -157,15 +157,23 @@ impl Room {
         channel: DataChannelKind,
         payload: Vec<u8>,
     ) {
-        if peers.is_empty() || ctx.dataplane.is_none() {
+        if ctx.dataplane.is_none() {
             return;
         }
-        let message = DataMessage {
-            peers,
-            channel,
-            payload,
-        };
-        ctx.command(self.id, Command::SendData(message));
+        let mut by_worker: BTreeMap<WorkerId, Vec<PeerId>> = BTreeMap::new();
+        for peer in peers {
+            if let Some(worker) = self.worker_of(peer) {
+                by_worker.entry(worker).or_default().push(peer);
+            }
+        }
+        for (worker, peers) in by_worker {
+            let message = DataMessage {
+                peers,
+                channel,
+                payload: payload.clone(),
+            };
+            ctx.command(self.id, worker, Command::SendData(message));
+        }
     }
 
     fn is_meant(&self, member: Member, destinations: &Destinations) -> bool {

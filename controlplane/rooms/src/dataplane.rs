@@ -3,22 +3,110 @@
 use crate::context::Context;
 use crate::participant::Participant;
 use crate::room::{Member, Room};
-use bedside_protocol::{Command, Peer, PeerId, Subscription, Track, TrackId};
+use bedside_protocol::{Command, Peer, PeerId, Relay, Subscription, Track, TrackId, WorkerId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the connected data plane has been told of a room.
 #[derive(Clone, Default)]
 pub(crate) struct Sent {
-    room: bool,
+    /// The workers that hold a part of it.
+    parts: BTreeSet<WorkerId>,
     members: BTreeMap<Member, Told>,
+    /// On which workers a track is received, and by how many.
+    audience: BTreeMap<TrackId, BTreeMap<WorkerId, usize>>,
 }
 
 /// A participant's part of it.
-#[derive(Clone, Default, PartialEq)]
+#[derive(Clone, PartialEq)]
 struct Told {
+    worker: WorkerId,
     peers: BTreeMap<PeerId, Peer>,
     tracks: BTreeMap<TrackId, Track>,
+    /// Its tracks on the other workers where they are received.
+    relays: BTreeMap<(TrackId, WorkerId), Track>,
     subscriptions: BTreeMap<TrackId, Subscription>,
+}
+
+impl Told {
+    fn nothing(worker: WorkerId) -> Self {
+        Self {
+            worker,
+            peers: BTreeMap::new(),
+            tracks: BTreeMap::new(),
+            relays: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
+        }
+    }
+
+    fn is_nothing(&self) -> bool {
+        *self == Self::nothing(self.worker)
+    }
+
+    /// Says of each track where it goes, now that this is known.
+    fn relay(&mut self, audience: &BTreeMap<TrackId, BTreeMap<WorkerId, usize>>) {
+        for (&id, track) in &mut self.tracks {
+            let workers = audience.get(&id).into_iter().flat_map(BTreeMap::keys);
+            let others: Vec<WorkerId> = workers
+                .copied()
+                .filter(|worker| *worker != self.worker)
+                .collect();
+            for &worker in &others {
+                let relay = Relay::From(self.worker);
+                let relayed = Track {
+                    relay,
+                    ..track.clone()
+                };
+                self.relays.insert((id, worker), relayed);
+            }
+            if !others.is_empty() {
+                track.relay = Relay::To(others);
+            }
+        }
+    }
+}
+
+/// A participant whose part differs, or may.
+struct Change {
+    member: Member,
+    told: Told,
+    want: Told,
+}
+
+impl Sent {
+    pub(crate) fn parts(&self) -> impl Iterator<Item = WorkerId> + use<'_> {
+        self.parts.iter().copied()
+    }
+
+    /// Counts a change of subscriptions, and gives the tracks that are received on other workers
+    /// than before.
+    fn count_audience(&mut self, told: &Told, want: &Told) -> BTreeSet<TrackId> {
+        let worker = want.worker;
+        let mut changed = BTreeSet::new();
+        for track in gone(&want.subscriptions, &told.subscriptions) {
+            let count = self.audience.entry(track).or_default();
+            let count = count.entry(worker).or_default();
+            *count += 1;
+            if *count == 1 {
+                changed.insert(track);
+            }
+        }
+        for track in gone(&told.subscriptions, &want.subscriptions) {
+            let Some(workers) = self.audience.get_mut(&track) else {
+                continue;
+            };
+            if let Some(count) = workers.get_mut(&worker) {
+                *count -= 1;
+                if *count == 0 {
+                    workers.remove(&worker);
+                    changed.insert(track);
+                }
+            }
+            if workers.is_empty() {
+                self.audience.remove(&track);
+            }
+        }
+        changed
+    }
 }
 
 impl Room {
@@ -29,58 +117,117 @@ impl Room {
             return;
         }
         let mut sent = std::mem::take(&mut self.volatile.sent);
-        let members: Vec<Member> = std::mem::take(&mut self.volatile.unsynced)
-            .into_iter()
-            .collect();
-        if !std::mem::replace(&mut sent.room, true) {
-            let worker = self.worker;
-            ctx.command(
-                self.id,
-                Command::EnsureRoom(bedside_protocol::Room { worker }),
-            );
-        }
-        let wanted: BTreeMap<Member, Told> = members
+        let changes = self.changes(&mut sent);
+        let parts = changes
             .iter()
-            .map(|&member| (member, self.desired(member)))
-            .collect();
-        let empty = Told::default();
-        let mut send = |commands: &dyn Fn(&Told, &Told) -> Vec<Command>| {
-            for (member, want) in &wanted {
-                for command in commands(sent.members.get(member).unwrap_or(&empty), want) {
-                    ctx.command(self.id, command);
+            .filter(|change| !change.want.is_nothing())
+            .map(|change| change.want.worker)
+            .chain([self.home]);
+        for worker in parts {
+            if sent.parts.insert(worker) {
+                ctx.command(self.id, worker, Command::EnsureRoom);
+            }
+        }
+        let mut send = |commands: &dyn Fn(&Told, &Told) -> Vec<(WorkerId, Command)>| {
+            for Change { told, want, .. } in &changes {
+                for (worker, command) in commands(told, want) {
+                    ctx.command(self.id, worker, command);
                 }
             }
         };
         send(&removed_subscriptions);
         send(&|told, want| {
+            let relays = gone(&told.relays, &want.relays);
+            let relays = relays.map(|(track, worker)| (worker, Command::RemoveTrack { track }));
             let tracks = gone(&told.tracks, &want.tracks);
-            tracks.map(|track| Command::RemoveTrack { track }).collect()
+            let tracks = tracks.map(|track| (told.worker, Command::RemoveTrack { track }));
+            relays.chain(tracks).collect()
         });
         send(&|told, want| {
             let peers = gone(&told.peers, &want.peers);
-            peers.map(|peer| Command::RemovePeer { peer }).collect()
+            peers
+                .map(|peer| (told.worker, Command::RemovePeer { peer }))
+                .collect()
         });
         send(&|told, want| {
-            new(&told.peers, &want.peers, |peer| {
-                Command::EnsurePeer(Box::new(peer))
-            })
+            let peers = new(&told.peers, &want.peers);
+            peers
+                .map(|(_, peer)| (want.worker, Command::EnsurePeer(Box::new(peer))))
+                .collect()
         });
-        send(&|told, want| new(&told.tracks, &want.tracks, Command::EnsureTrack));
         send(&|told, want| {
-            new(
-                &told.subscriptions,
-                &want.subscriptions,
-                Command::EnsureSubscription,
-            )
+            let tracks = new(&told.tracks, &want.tracks);
+            let tracks = tracks.map(|(_, track)| (want.worker, Command::EnsureTrack(track)));
+            let relays = new(&told.relays, &want.relays);
+            let relays = relays.map(|((_, to), track)| (to, Command::EnsureTrack(track)));
+            tracks.chain(relays).collect()
         });
-        for (member, want) in wanted {
-            if want == empty {
+        send(&|told, want| {
+            let subscriptions = new(&told.subscriptions, &want.subscriptions);
+            subscriptions
+                .map(|(_, wanted)| (want.worker, Command::EnsureSubscription(wanted)))
+                .collect()
+        });
+        for Change { member, want, .. } in changes {
+            if want.is_nothing() {
                 sent.members.remove(&member);
             } else {
                 sent.members.insert(member, want);
             }
         }
+        self.remove_empty_parts(ctx, &mut sent);
         self.volatile.sent = sent;
+    }
+
+    /// Those whose desired state may differ from what was told, and the publishers of tracks that
+    /// cross workers otherwise than before.
+    fn changes(&mut self, sent: &mut Sent) -> Vec<Change> {
+        let mut changes: BTreeMap<Member, Change> = BTreeMap::new();
+        for member in std::mem::take(&mut self.volatile.unsynced) {
+            let told = sent.members.get(&member).cloned();
+            let (told, want) = match (told, self.desired(member)) {
+                (told, Some(want)) => (told.unwrap_or_else(|| Told::nothing(want.worker)), want),
+                (Some(told), None) => {
+                    let worker = told.worker;
+                    (told, Told::nothing(worker))
+                }
+                (None, None) => continue,
+            };
+            changes.insert(member, Change { member, told, want });
+        }
+        let mut publishers = BTreeSet::new();
+        for Change { told, want, .. } in changes.values() {
+            let tracks = sent.count_audience(told, want);
+            let tracks = tracks.iter().filter_map(|track| self.tracks.get(track));
+            publishers.extend(tracks.map(|track| track.publisher));
+        }
+        for member in publishers {
+            if !changes.contains_key(&member)
+                && let Some(told) = sent.members.get(&member).cloned()
+            {
+                let mut want = told.clone();
+                want.relays.clear();
+                let tracks = want.tracks.values_mut();
+                tracks.for_each(|track| track.relay = Relay::None);
+                changes.insert(member, Change { member, told, want });
+            }
+        }
+        let mut changes: Vec<Change> = changes.into_values().collect();
+        for change in &mut changes {
+            change.want.relay(&sent.audience);
+        }
+        changes
+    }
+
+    /// Gives back the parts whose participants have all left.
+    fn remove_empty_parts(&self, ctx: &mut Context<'_>, sent: &mut Sent) {
+        let mut occupied: BTreeSet<WorkerId> =
+            sent.members.values().map(|told| told.worker).collect();
+        occupied.insert(self.home);
+        for &worker in sent.parts.difference(&occupied) {
+            ctx.command(self.id, worker, Command::RemoveRoom);
+        }
+        sent.parts = occupied;
     }
 
     /// Forgets what was sent: everything is sent again.
@@ -89,10 +236,9 @@ impl Room {
         self.volatile.unsynced = self.members.keys().copied().collect::<BTreeSet<_>>();
     }
 
-    fn desired(&self, member: Member) -> Told {
-        let Some(participant) = self.members.get(&member) else {
-            return Told::default();
-        };
+    /// What the data plane should have of a participant, but for relays; `None` for one who left.
+    fn desired(&self, member: Member) -> Option<Told> {
+        let participant = self.members.get(&member)?;
         let peers = participant
             .links
             .iter()
@@ -112,11 +258,13 @@ impl Room {
                 ))
             })
             .collect();
-        Told {
+        Some(Told {
+            worker: participant.worker,
             peers,
             tracks,
+            relays: BTreeMap::new(),
             subscriptions: desired_subscriptions(participant),
-        }
+        })
     }
 }
 
@@ -149,7 +297,7 @@ fn desired_subscriptions(participant: &Participant) -> BTreeMap<TrackId, Subscri
 
 /// Subscriptions that are no longer wanted, or are wanted on another section or SSRC, which may
 /// be in use again.
-fn removed_subscriptions(told: &Told, want: &Told) -> Vec<Command> {
+fn removed_subscriptions(told: &Told, want: &Told) -> Vec<(WorkerId, Command)> {
     told.subscriptions
         .iter()
         .filter(|(track, subscription)| {
@@ -157,25 +305,25 @@ fn removed_subscriptions(told: &Told, want: &Told) -> Vec<Command> {
                 wanted.ssrc != subscription.ssrc || wanted.mid != subscription.mid
             })
         })
-        .map(|(&track, subscription)| Command::RemoveSubscription {
-            subscriber: subscription.subscriber,
-            track,
+        .map(|(&track, subscription)| {
+            let subscriber = subscription.subscriber;
+            let command = Command::RemoveSubscription { subscriber, track };
+            (told.worker, command)
         })
         .collect()
 }
 
-/// Commands for what is wanted and was not told, or told otherwise.
-fn new<K: Ord, V: Clone + PartialEq>(
+/// What is wanted and was not told, or told otherwise.
+fn new<K: Ord + Copy, V: Clone + PartialEq>(
     told: &BTreeMap<K, V>,
     want: &BTreeMap<K, V>,
-    command: impl Fn(V) -> Command,
-) -> Vec<Command> {
+) -> impl Iterator<Item = (K, V)> {
     want.iter()
         .filter(|(key, value)| told.get(key) != Some(value))
-        .map(|(_, value)| command(value.clone()))
-        .collect()
+        .map(|(key, value)| (*key, value.clone()))
 }
 
+/// What was told and is not wanted any more.
 fn gone<K: Ord + Copy, V>(told: &BTreeMap<K, V>, want: &BTreeMap<K, V>) -> impl Iterator<Item = K> {
     told.keys().filter(|key| !want.contains_key(key)).copied()
 }

@@ -10,7 +10,7 @@ use crate::permission::Permission;
 use crate::publishing::publish_codecs;
 use crate::quality::QualityState;
 use crate::room::{Member, Room};
-use bedside_protocol::Phi;
+use bedside_protocol::{Phi, WorkerId};
 use livekit_protocol as proto;
 use proto::signal_response::Message;
 use proto::{DisconnectReason, leave_request::Action};
@@ -91,6 +91,7 @@ impl Room {
     pub(crate) fn admit(
         &mut self,
         ctx: &mut Context<'_>,
+        worker: WorkerId,
         claims: &Claims,
         parameters: &JoinParameters,
         permission: Permission,
@@ -104,7 +105,7 @@ impl Room {
         };
         let links = roles
             .iter()
-            .map(|&role| self.new_link(ctx, role, &client))
+            .map(|&role| self.new_link(ctx, worker, role, &client))
             .collect::<Option<Vec<_>>>()?;
         if let Some(old) = self.member_called(claims.subject()) {
             self.remove(
@@ -135,6 +136,7 @@ impl Room {
             subscriber_primary: !parameters.single_connection && permission.subscribe,
             permission,
             client,
+            worker,
             links,
             choices: BTreeMap::new(),
             settings: BTreeMap::new(),

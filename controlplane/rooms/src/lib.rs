@@ -23,6 +23,7 @@ pub mod negotiation;
 mod output;
 mod participant;
 mod permission;
+mod placement;
 mod published;
 mod publishing;
 mod quality;

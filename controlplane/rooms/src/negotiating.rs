@@ -12,7 +12,7 @@ use crate::negotiation::{Connection, Host, Quirks, Role, SdpError, check_candida
 use crate::output::CloseHow;
 use crate::participant::{Client, Owner, Participant};
 use crate::room::{Member, Room, leave};
-use bedside_protocol::TrackId;
+use bedside_protocol::{TrackId, WorkerId};
 use livekit_protocol as proto;
 use proto::request_response::Reason;
 use proto::signal_response::Message;
@@ -24,14 +24,13 @@ impl Room {
     pub(crate) fn new_link(
         &self,
         ctx: &mut Context<'_>,
+        worker: WorkerId,
         role: Role,
         client: &Client,
     ) -> Option<Link> {
         let welcome = ctx.dataplane?;
-        let worker = welcome
-            .workers
-            .iter()
-            .find(|worker| worker.worker == self.worker)?;
+        let mut workers = welcome.workers.iter();
+        let worker = workers.find(|info| info.worker == worker)?;
         let host = Host {
             fingerprint_sha256: welcome.fingerprint_sha256,
             addresses: worker.addresses.clone(),

@@ -7,7 +7,7 @@ use crate::permission::Permission;
 use crate::quality::QualityState;
 use crate::room::Member;
 use crate::subscribing::{Setting, Subscription, SubscriptionPermission};
-use bedside_protocol::{Phi, Secret, TrackId};
+use bedside_protocol::{Phi, Secret, TrackId, WorkerId};
 use livekit_protocol as proto;
 use proto::participant_info::{Kind, State};
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,8 @@ pub(crate) struct Participant {
     pub(crate) published_once: bool,
     pub(crate) version: u32,
     pub(crate) auto_subscribe: bool,
+    /// The worker that its connections are on; it stays there.
+    pub(crate) worker: WorkerId,
     /// One in single-connection mode; otherwise the publisher's, then the subscriber's.
     pub(crate) links: Vec<Link>,
     /// Which connection makes the participant active.

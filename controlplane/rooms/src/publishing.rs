@@ -14,7 +14,7 @@ use crate::participant::Participant;
 use crate::published::{Published, Stage};
 use crate::room::{Member, Room};
 use crate::subscribing::is_stereo;
-use bedside_protocol::{Codec, MediaKind, Mid, Track, TrackId};
+use bedside_protocol::{Codec, MediaKind, Mid, Relay, Track, TrackId};
 use livekit_protocol as proto;
 use proto::request_response::{Reason, Request};
 use proto::signal_response::Message;
@@ -461,6 +461,7 @@ fn media_of(track: TrackId, peer: bedside_protocol::PeerId, receiver: &Receiver)
         encodings: receiver.encodings.clone(),
         nack: receiver.nack,
         muted: false,
+        relay: Relay::None,
     })
 }
 

@@ -29,9 +29,10 @@ pub(crate) struct Room {
     pub(crate) sid: String,
     pub(crate) name: Phi<String>,
     pub(crate) id: RoomId,
-    /// The data plane's run and the worker that hold it.
+    /// The data plane's run that holds it, and its home worker: where participants are placed
+    /// while there is room. A large room has parts on others too.
     pub(crate) boot: BootId,
-    pub(crate) worker: WorkerId,
+    pub(crate) home: WorkerId,
     pub(crate) settings: Settings,
     pub(crate) created_at: Time,
     pub(crate) members: BTreeMap<Member, Participant>,
@@ -144,6 +145,23 @@ impl Room {
             .iter()
             .find(|(_, participant)| participant.sid == sid)
             .map(|(&member, _)| member)
+    }
+
+    /// The worker of a participant's connection.
+    pub(crate) fn worker_of(&self, peer: PeerId) -> Option<WorkerId> {
+        let owner = self.peers.get(&peer)?;
+        Some(self.members.get(&owner.member)?.worker)
+    }
+
+    /// Every worker that may hold a part of it.
+    pub(crate) fn workers(&self) -> BTreeSet<WorkerId> {
+        let members = self.members.values().map(|participant| participant.worker);
+        self.volatile
+            .sent
+            .parts()
+            .chain(members)
+            .chain([self.home])
+            .collect()
     }
 
     /// The participant with this signalling connection.

@@ -26,14 +26,14 @@ use std::fmt;
 /// After each call drain [`poll_output`](Self::poll_output) and re-arm the timer from
 /// [`poll_timeout`](Self::poll_timeout).
 pub struct Rooms {
-    config: Config,
+    pub(crate) config: Config,
     random: Random,
-    rooms: BTreeMap<RoomId, Room>,
+    pub(crate) rooms: BTreeMap<RoomId, Room>,
     names: BTreeMap<String, RoomId>,
     sids: BTreeMap<String, RoomId>,
     sessions: BTreeMap<SessionId, (RoomId, Member)>,
     deadlines: BTreeSet<(Time, RoomId)>,
-    dataplane: Option<Welcome>,
+    pub(crate) dataplane: Option<Welcome>,
     /// The run of the data plane that was connected last.
     boot: Option<BootId>,
     /// Number of the last event of each of its workers.
@@ -244,9 +244,13 @@ impl Rooms {
         let Ok(id) = self.open_room(now, &name) else {
             return self.turn_away(&join, DisconnectReason::JoinFailure, Action::Disconnect);
         };
+        let Some(worker) = self.place(id, join.claims.subject()) else {
+            return self.turn_away(&join, DisconnectReason::JoinFailure, Action::Disconnect);
+        };
         let member = self.with_room(now, id, |room, ctx| {
+            let (claims, parameters) = (&join.claims, &join.parameters);
             let entrance = Entrance::Session(session);
-            let member = room.admit(ctx, &join.claims, &join.parameters, permission, entrance)?;
+            let member = room.admit(ctx, worker, claims, parameters, permission, entrance)?;
             // In one go: nothing may be sent to the newcomer before `join`.
             room.welcome(ctx, member, join);
             Some(member)
@@ -308,7 +312,7 @@ impl Rooms {
             return Err(OperationError::LimitExceeded("too many rooms".to_owned()));
         }
         let welcome = self.dataplane.as_ref().ok_or(OperationError::Unavailable)?;
-        let worker = self
+        let home = self
             .least_loaded(welcome)
             .ok_or(OperationError::Unavailable)?;
         let room = Room {
@@ -316,7 +320,7 @@ impl Rooms {
             name: Phi::new(name.to_owned()),
             id: self.random.room(),
             boot: welcome.boot,
-            worker,
+            home,
             settings: Settings {
                 empty_timeout_s: self.config.empty_timeout_s,
                 departure_timeout_s: self.config.departure_timeout_s,
@@ -343,24 +347,6 @@ impl Rooms {
         Ok(id)
     }
 
-    /// The worker with the fewest participants, then the fewest rooms.
-    fn least_loaded(&self, welcome: &Welcome) -> Option<WorkerId> {
-        let mut load: BTreeMap<WorkerId, (usize, usize)> = welcome
-            .workers
-            .iter()
-            .map(|info| (info.worker, (0, 0)))
-            .collect();
-        for room in self.rooms.values().filter(|room| room.boot == welcome.boot) {
-            if let Some((participants, rooms)) = load.get_mut(&room.worker) {
-                *participants += room.members.len();
-                *rooms += 1;
-            }
-        }
-        load.into_iter()
-            .min_by_key(|&(worker, load)| (load, worker))
-            .map(|(worker, _)| worker)
-    }
-
     fn insert(&mut self, room: Room) {
         self.names.insert(room.name.expose().clone(), room.id);
         self.sids.insert(room.sid.clone(), room.id);
@@ -374,35 +360,39 @@ impl Rooms {
         self.dataplane = Some(welcome.clone());
         for id in self.rooms.keys().copied().collect::<Vec<_>>() {
             let placed = self.rooms.get(&id).is_some_and(|room| {
-                let workers = welcome.workers.iter();
-                let exists = workers
-                    .map(|info| info.worker)
-                    .any(|one| one == room.worker);
-                room.boot == welcome.boot && exists
+                let exists = |worker| welcome.workers.iter().any(|info| info.worker == worker);
+                room.boot == welcome.boot && room.workers().into_iter().all(exists)
             });
-            let worker = self.least_loaded(&welcome);
+            let home = self.least_loaded(&welcome);
             self.with_room(now, id, |room, ctx| {
                 if placed {
                     room.adopt(ctx);
                 } else {
                     room.boot = welcome.boot;
-                    room.worker = worker.unwrap_or(room.worker);
+                    room.home = home.unwrap_or(room.home);
                     room.start_over(ctx);
                 }
             });
             self.with_room(now, id, |room, ctx| {
-                ctx.command(room.id, Command::Reconcile)
+                for worker in room.workers() {
+                    ctx.command(room.id, worker, Command::Reconcile);
+                }
             });
         }
-        let running = welcome.workers.iter().flat_map(|info| &info.rooms);
-        for &unknown in running.filter(|id| !self.rooms.contains_key(id)) {
-            let command = Command::RemoveRoom;
-            self.outputs
-                .push_back(Output::Command(bedside_protocol::CommandFrame {
-                    generation: self.config.generation,
-                    room: unknown,
-                    command,
-                }));
+        for info in &welcome.workers {
+            let holds = |id| {
+                let room = self.rooms.get(id);
+                room.is_some_and(|room| room.workers().contains(&info.worker))
+            };
+            for &unknown in info.rooms.iter().filter(|id| !holds(id)) {
+                self.outputs
+                    .push_back(Output::Command(bedside_protocol::CommandFrame {
+                        generation: self.config.generation,
+                        room: unknown,
+                        worker: info.worker,
+                        command: Command::RemoveRoom,
+                    }));
+            }
         }
     }
 
@@ -456,7 +446,9 @@ impl Rooms {
         }
         if room.volatile.finished {
             if ctx.dataplane.is_some() {
-                ctx.command(id, Command::RemoveRoom);
+                for worker in room.workers() {
+                    ctx.command(id, worker, Command::RemoveRoom);
+                }
             }
             let room_sid = room.sid.clone();
             self.outputs

@@ -99,7 +99,7 @@ impl World {
         for info in &mut welcome.workers {
             let rooms = self.plane.rooms.iter();
             info.rooms = rooms
-                .filter(|(_, held)| held.worker == Some(info.worker))
+                .filter(|(_, held)| held.parts.contains(&info.worker))
                 .map(|(&room, _)| room)
                 .collect();
         }

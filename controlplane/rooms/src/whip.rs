@@ -188,6 +188,7 @@ impl Rooms {
             single_connection: true,
             ..JoinParameters::default()
         };
+        let worker = self.place(id, claims.subject()).ok_or_else(no_session)?;
         self.with_room(now, id, |room, ctx| {
             let webrtc = Webrtc {
                 resource: Secret::new(ctx.random.resource()),
@@ -197,7 +198,7 @@ impl Rooms {
             let etag = webrtc.etag.clone();
             let entrance = Entrance::Webrtc(webrtc);
             let member = room
-                .admit(ctx, claims, &parameters, permission, entrance)
+                .admit(ctx, worker, claims, &parameters, permission, entrance)
                 .ok_or_else(|| refusal(503, "the media server is not connected"))?;
             match negotiate(room, ctx, member) {
                 Ok(sdp) => Ok(WebrtcAnswer {

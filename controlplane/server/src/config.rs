@@ -88,6 +88,9 @@ pub struct RoomsConfig {
     pub departure_timeout_s: u32,
     /// Participants in a room; 0 means no limit but the protocol's (1,000).
     pub max_participants: u32,
+    /// Participants of one room on one worker, at least 1; whoever comes then is placed on
+    /// another one, and the room spans both.
+    pub participants_per_worker: u32,
     /// Video codecs that may be published, the preferred one first: `vp8`, `h264`, `vp9`, `av1`.
     pub video_codecs: Vec<Codec>,
     /// Seconds that a participant is kept whose signalling connection was lost, 15 to 300:
@@ -204,6 +207,9 @@ impl Config {
         if !(15..=300).contains(&self.rooms.signal_lost_timeout_s) {
             return refuse("`rooms.signal_lost_timeout_s` must be 15 to 300");
         }
+        if self.rooms.participants_per_worker == 0 {
+            return refuse("`rooms.participants_per_worker` must be at least 1");
+        }
         let video = |codec: &Codec| codec.kind() == MediaKind::Video;
         if self.rooms.video_codecs.is_empty() || !self.rooms.video_codecs.iter().all(video) {
             return refuse("`rooms.video_codecs` must name at least one of vp8, h264, vp9, av1");
@@ -291,6 +297,7 @@ impl Default for RoomsConfig {
             empty_timeout_s: 300,
             departure_timeout_s: 20,
             max_participants: 0,
+            participants_per_worker: bedside_rooms::Config::default().participants_per_worker,
             video_codecs: bedside_rooms::Config::default().video_codecs,
             signal_lost_timeout_s: 20,
         }

@@ -312,6 +312,7 @@ fn rooms_config(config: &Config, generation: Generation, node: String) -> bedsid
         empty_timeout_s: config.rooms.empty_timeout_s,
         departure_timeout_s: config.rooms.departure_timeout_s,
         max_participants: config.rooms.max_participants,
+        participants_per_worker: config.rooms.participants_per_worker,
         auto_create: config.rooms.auto_create,
         node_id: node,
         signal_lost_timeout_s: config.rooms.signal_lost_timeout_s,

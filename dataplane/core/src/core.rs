@@ -1,11 +1,11 @@
 //! One worker's state: commands and datagrams in, packets and events out.
 
 use crate::demultiplex::{Class, classify};
-use crate::forwarder::{Forwarder, ForwarderStatistics, MediaDatagram};
+use crate::forwarder::{Forwarder, ForwarderStatistics, MediaDatagram, RelayBatch};
 use crate::transport::{Notice, TransportStatistics, Transports};
 use crate::{Certificate, Clock, Datagram, PacketSink};
 use bedside_protocol::limits::DATA_MESSAGE_BYTES_MAX;
-use bedside_protocol::{Command, CommandFrame, Event, Generation, Policy, RoomId, WorkerId};
+use bedside_protocol::{Command, CommandFrame, Event, Generation, Policy, Relay, RoomId, WorkerId};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use std::collections::VecDeque;
@@ -16,7 +16,7 @@ use std::time::Instant;
 /// What a worker is made with.
 #[derive(Clone, Debug)]
 pub struct CoreConfig {
-    /// Which worker this is; a room that names another one is refused.
+    /// Which worker this is; a command for another one is refused.
     pub worker: WorkerId,
     /// Where it receives: the host candidates that clients are given. Connectivity checks to any
     /// other address are dropped, so these are what [`Path::local`](crate::Path) says.
@@ -103,6 +103,7 @@ impl Core {
         let CommandFrame {
             generation,
             room,
+            worker,
             command,
         } = frame;
         if generation < self.newest {
@@ -112,10 +113,11 @@ impl Core {
         self.newest = generation;
 
         let done = match &command {
-            Command::EnsureRoom(wanted) if wanted.worker != self.worker => {
-                Err("the room belongs to another worker")
+            _ if worker != self.worker => Err("there is no such worker"),
+            Command::EnsureTrack(track) if crosses_to(&track.relay, self.worker) => {
+                Err("a track is relayed to or from its own worker")
             }
-            Command::EnsureRoom(_) => {
+            Command::EnsureRoom => {
                 self.transports.ensure_room(generation, room);
                 Ok(())
             }
@@ -213,6 +215,28 @@ impl Core {
         self.media = reuse(media);
     }
 
+    /// Takes what another worker relayed. Read, the batch goes back to that worker's
+    /// [`take_back`](Self::take_back).
+    pub fn handle_relayed(
+        &mut self,
+        now: Instant,
+        from: WorkerId,
+        batch: &RelayBatch,
+        sink: &mut impl PacketSink,
+    ) {
+        self.forwarder.handle_relayed(now, from, batch, sink);
+    }
+
+    /// What the last calls have for other workers, and for which. Drain it after each `handle_*`.
+    pub fn poll_relay(&mut self) -> Option<(WorkerId, Box<RelayBatch>)> {
+        self.forwarder.poll_relay()
+    }
+
+    /// A batch that `worker` has read.
+    pub fn take_back(&mut self, worker: WorkerId, batch: Box<RelayBatch>) {
+        self.forwarder.take_back(worker, batch);
+    }
+
     /// Does what is due at `now`. Harmless when nothing is.
     pub fn handle_timeout(&mut self, now: Instant, sink: &mut impl PacketSink) {
         self.transports.begin();
@@ -288,10 +312,19 @@ fn reuse<'to>(mut used: Vec<MediaDatagram<'_>>) -> Vec<MediaDatagram<'to>> {
     used.into_iter().map_while(|_| None).collect()
 }
 
+/// Whether a relay has `worker` at its other end.
+fn crosses_to(relay: &Relay, worker: WorkerId) -> bool {
+    match relay {
+        Relay::None => false,
+        Relay::To(workers) => workers.contains(&worker),
+        Relay::From(origin) => *origin == worker,
+    }
+}
+
 /// A command's `type`.
 fn name(command: &Command) -> &'static str {
     match command {
-        Command::EnsureRoom(_) => "ensure_room",
+        Command::EnsureRoom => "ensure_room",
         Command::RemoveRoom => "remove_room",
         Command::EnsurePeer(_) => "ensure_peer",
         Command::RemovePeer { .. } => "remove_peer",

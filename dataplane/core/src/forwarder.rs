@@ -23,6 +23,7 @@ mod publisher;
 mod receive;
 mod receive_rtcp;
 mod receive_statistics;
+mod relay;
 mod reports;
 mod retransmission;
 mod room;
@@ -36,6 +37,7 @@ mod subscriber;
 mod timers;
 mod transport_feedback;
 
+pub use relay::RelayBatch;
 pub use statistics::ForwarderStatistics;
 
 use crate::limits::{BATCH_DATAGRAMS_MAX, REPORT_INTERVAL};
@@ -91,6 +93,7 @@ pub struct Forwarder {
     peer_ids: NumberMap<PeerId, Handle<Peer>>,
     track_ids: NumberMap<TrackId, Handle<Track>>,
     timers: Timers,
+    relay: relay::Outbox,
     events: VecDeque<(RoomId, Event)>,
     statistics: ForwarderStatistics,
     scratch: Scratch,
@@ -113,6 +116,7 @@ impl Forwarder {
             peer_ids: NumberMap::new(random.next_u64()),
             track_ids: NumberMap::new(random.next_u64()),
             timers: Timers::default(),
+            relay: relay::Outbox::default(),
             events: VecDeque::new(),
             statistics: ForwarderStatistics::default(),
             scratch: Scratch::default(),

@@ -111,5 +111,17 @@ pub(crate) const COMPOUND_BYTES_MAX: usize = 1_160;
 /// to be remembered.
 pub(crate) const SPENT_SSRCS_MAX: usize = 16_384;
 
+/// Batches for one other worker that it has not given back: as many wake-ups as it may sleep
+/// through, at least 5 ms and usually some tens. With [`RELAY_BATCH_BYTES_MAX`] it is 16 MiB, for
+/// each ordered pair of workers that a room spans and only after such a stall.
+pub(crate) const RELAY_BATCHES_MAX: usize = 256;
+
+/// Bytes of packets in one batch, which then holds about fifty full packets: what is larger goes
+/// into the next.
+pub(crate) const RELAY_BATCH_BYTES_MAX: usize = 64 << 10;
+
+/// Messages in one batch: less than [`BATCH_DATAGRAMS_MAX`], for the same reason.
+pub(crate) const RELAY_BATCH_MESSAGES_MAX: usize = 128;
+
 /// Sender reports of a subscription that a receiver report may refer to.
 pub(crate) const SENDER_REPORTS_REMEMBERED: usize = 4;

@@ -3,7 +3,7 @@
 
 use bedside_core::{Certificate, Clock, Core, CoreConfig, Datagram, PacketSink, Path};
 use bedside_protocol::{
-    Codec, Command, Encoding, Event, ExtensionIds, Layer, Mid, PayloadTypes, PeerId, Policy,
+    Codec, Command, Encoding, Event, ExtensionIds, Layer, Mid, PayloadTypes, PeerId, Policy, Relay,
     Subscription, Track, TrackId,
 };
 use std::collections::BTreeMap;
@@ -170,6 +170,7 @@ fn track() -> Track {
         }],
         nack: true,
         muted: false,
+        relay: Relay::None,
     }
 }
 

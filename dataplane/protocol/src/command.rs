@@ -10,8 +10,11 @@ use serde::{Deserialize, Serialize};
 pub struct CommandFrame {
     /// The sender's generation; older ones are ignored.
     pub generation: Generation,
-    /// The room that the command is about; decides the worker.
+    /// The room that the command is about.
     pub room: RoomId,
+    /// The worker that carries it out. A room of ordinary size has one; a larger one has a part on
+    /// each of several, and each part is told what concerns it.
+    pub worker: WorkerId,
     /// What should be.
     pub command: Command,
 }
@@ -20,10 +23,9 @@ pub struct CommandFrame {
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Command {
-    /// A room exists on a worker. A room does not move: naming another worker for a known room
-    /// is refused with [`Event::Refused`](crate::Event::Refused).
-    EnsureRoom(Room),
-    /// A room is gone, with its peers, tracks and subscriptions.
+    /// The worker holds a part of the room: nothing else of a room is accepted before.
+    EnsureRoom,
+    /// The worker's part of the room is gone, with its peers, tracks and subscriptions.
     RemoveRoom,
     /// A transport exists. Sent again with other remote credentials it is an ICE restart, with
     /// other extension ids a renegotiation. A changed remote fingerprint is refused: that is a
@@ -34,7 +36,8 @@ pub enum Command {
         /// Which.
         peer: PeerId,
     },
-    /// A track is published.
+    /// A track is published, by a peer of the worker or, where [`Track::relay`] says so, by one of
+    /// another worker that relays it.
     EnsureTrack(Track),
     /// A track is gone, and its subscriptions with it.
     RemoveTrack {
@@ -50,7 +53,8 @@ pub enum Command {
         /// What it received.
         track: TrackId,
     },
-    /// Ask the publisher for a key frame on every layer (throttled like any other request).
+    /// Ask the publisher for a key frame on every layer (throttled like any other request). For the
+    /// worker of the publisher.
     RequestKeyFrame {
         /// Of which track.
         track: TrackId,
@@ -58,15 +62,9 @@ pub enum Command {
     /// Send a message on the data channels of these peers. A peer without an open channel of
     /// that kind is skipped and counted.
     SendData(DataMessage),
-    /// Everything wanted has been named: remove what is left of older generations in this room.
+    /// Everything wanted has been named: remove what is left of older generations in the worker's
+    /// part of this room.
     Reconcile,
-}
-
-/// A room.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Room {
-    /// The worker that it lives on.
-    pub worker: WorkerId,
 }
 
 /// A transport. The data plane is always ICE-lite (RFC 8445 §2.5) and the DTLS server

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
 /// Version of everything in this crate. Both sides must have the same one; they ship together.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// Everything that the control plane may send.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -88,7 +88,7 @@ pub struct WorkerInfo {
     pub worker: WorkerId,
     /// Where it receives media: the host candidates for SDP.
     pub addresses: Vec<SocketAddr>,
-    /// Rooms that it holds, so that a new control plane knows what is running.
+    /// Rooms that it holds a part of, so that a new control plane knows what is running.
     pub rooms: Vec<RoomId>,
     /// Number of the last event that a control plane was sent. The next one is greater by one, by
     /// more if events were dropped meanwhile.

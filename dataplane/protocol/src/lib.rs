@@ -23,9 +23,7 @@ pub mod limits;
 mod media;
 mod redacted;
 
-pub use command::{
-    Command, CommandFrame, DataChannelKind, DataMessage, IceCredentials, Peer, Room,
-};
+pub use command::{Command, CommandFrame, DataChannelKind, DataMessage, IceCredentials, Peer};
 pub use event::{
     CandidateKind, CloseReason, DtlsVersion, Event, EventFrame, LayerActivity, PeerStatistics,
     SpeakerLevel, SrtpProfile, TrackStatistics,
@@ -36,7 +34,7 @@ pub use handshake::{
 };
 pub use ids::{BootId, Generation, PeerId, RoomId, TrackId, WorkerId};
 pub use media::{
-    Codec, Encoding, ExtensionIds, Layer, MediaKind, Mid, MidTooLong, PayloadTypes, Subscription,
-    Track,
+    Codec, Encoding, ExtensionIds, Layer, MediaKind, Mid, MidTooLong, PayloadTypes, Relay,
+    Subscription, Track,
 };
 pub use redacted::{Phi, Secret};

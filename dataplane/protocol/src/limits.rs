@@ -19,6 +19,9 @@ pub const PEERS_PER_ROOM_MAX: usize = 1_000;
 /// medical devices.
 pub const TRACKS_PER_PEER_MAX: usize = 32;
 
+/// Workers that a track is relayed to: all but its own on the largest host.
+pub const RELAYS_PER_TRACK_MAX: usize = 255;
+
 /// Tracks received by a peer.
 pub const SUBSCRIPTIONS_PER_PEER_MAX: usize = 500;
 

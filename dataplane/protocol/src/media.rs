@@ -1,6 +1,6 @@
 //! RTP parameters: what SDP negotiation leaves over once the control plane is done with the text.
 
-use crate::{PeerId, TrackId};
+use crate::{PeerId, TrackId, WorkerId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -226,6 +226,24 @@ pub struct Track {
     /// Muted by its publisher or an administrator: nothing is forwarded and its silence is no
     /// fault.
     pub muted: bool,
+    /// Whether it crosses workers.
+    #[serde(default)]
+    pub relay: Relay,
+}
+
+/// How a track crosses workers, when a room is spread over several. The worker of the publisher
+/// receives, repairs and reports it; the others get its packets from there.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relay {
+    /// It does not: its publisher and all subscribers are on the worker.
+    #[default]
+    None,
+    /// Its publisher is on the worker, and subscribers are on these others too; none twice, at
+    /// most [`RELAYS_PER_TRACK_MAX`](crate::limits::RELAYS_PER_TRACK_MAX).
+    To(Vec<WorkerId>),
+    /// Its publisher is on this other worker.
+    From(WorkerId),
 }
 
 /// That a peer receives a track, and how.

@@ -1,9 +1,9 @@
-//! The workers together: started by the first configuration, spoken to by room.
+//! The workers together: started by the first configuration, spoken to one by one.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use bedside_core::{Certificate, Clock, CoreConfig};
@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::error::WorkerError;
+use crate::lanes::Lanes;
 use crate::limits::{
     RECEIVE_BUFFERS, SEND_SLABS, SOCKET_BUFFER_BYTES, WORKERS_MAX, WORKERS_READY_MAX,
 };
@@ -42,10 +43,11 @@ struct Member {
     thread: JoinHandle<()>,
 }
 
-/// Which worker a command is for.
+/// Who is listened to, and what there is.
 #[derive(Debug)]
 struct Router {
-    rooms: HashMap<RoomId, u16>,
+    /// The parts of rooms that workers hold.
+    parts: BTreeSet<(WorkerId, RoomId)>,
     newest: Generation,
     stale: u64,
 }
@@ -72,9 +74,13 @@ impl Fleet {
             router: RefCell::new(Router::new()),
             news: Arc::new(Notify::new()),
         };
+        let wakers = Arc::new(OnceLock::new());
+        let mut lanes = Lanes::mesh(count, &wakers).into_iter();
         for index in 0..count {
             let processor = processors[usize::from(index) % processors.len()];
-            let started = fleet.start_member(WorkerId(index), processor, certificate, clock, ended);
+            let lanes = lanes.next().expect("one a worker");
+            let worker = WorkerId(index);
+            let started = fleet.start_member(worker, lanes, processor, certificate, clock, ended);
             match started.await {
                 Ok(member) => fleet.members.push(member),
                 Err(error) => {
@@ -83,6 +89,9 @@ impl Fleet {
                 }
             }
         }
+        // No command has been handed out yet, so that none of them has anything for another.
+        let members = fleet.members.iter();
+        wakers.get_or_init(|| members.map(|member| member.waker.clone()).collect());
         tracing::info!(
             workers = count,
             pinned = fleet.config.pin,
@@ -95,6 +104,7 @@ impl Fleet {
     async fn start_member(
         &self,
         worker: WorkerId,
+        lanes: Lanes,
         processor: usize,
         certificate: &Certificate,
         clock: Clock,
@@ -115,6 +125,7 @@ impl Fleet {
             },
             processor: self.config.pin.then_some(processor),
             orders: orders_rx,
+            lanes,
             spool: Arc::clone(&spool),
             ended: ended.clone(),
         };
@@ -134,12 +145,10 @@ impl Fleet {
         let router = self.router.borrow();
         let describe = |member: &Member| {
             let worker = member.spool.worker();
-            let mut rooms: Vec<RoomId> = router
-                .rooms
-                .iter()
-                .filter_map(|(room, index)| (*index == worker.0).then_some(*room))
+            let parts = router.parts.iter();
+            let rooms = parts
+                .filter_map(|(holder, room)| (*holder == worker).then_some(*room))
                 .collect();
-            rooms.sort_unstable();
             let (addresses, sequence) = (member.addresses.clone(), member.spool.last_delivered());
             WorkerInfo {
                 worker,
@@ -171,7 +180,7 @@ impl Fleet {
         self.router.borrow_mut().newest = generation;
     }
 
-    /// Hands a command to its room's worker, waiting while that one is behind.
+    /// Hands a command to its worker, waiting while that one is behind.
     pub(crate) async fn command(&self, frame: CommandFrame) {
         let count = u16::try_from(self.members.len()).expect("at most WORKERS_MAX");
         let Some(index) = self.router.borrow_mut().route(&frame, count) else {
@@ -211,7 +220,7 @@ impl Fleet {
 impl Router {
     fn new() -> Self {
         Self {
-            rooms: HashMap::new(),
+            parts: BTreeSet::new(),
             newest: Generation(0),
             stale: 0,
         }
@@ -227,24 +236,24 @@ impl Router {
             );
             return None;
         }
-        let known = self.rooms.get(&frame.room).copied();
-        match &frame.command {
-            // A known room stays where it is, and its worker refuses to hand it over.
-            Command::EnsureRoom(room) => {
-                let index = known.unwrap_or(room.worker.0);
-                if index >= count {
-                    return Some(NOBODYS);
-                }
-                self.rooms.insert(frame.room, index);
-                Some(index)
-            }
-            Command::RemoveRoom => Some(self.rooms.remove(&frame.room).unwrap_or(NOBODYS)),
-            _ => Some(known.unwrap_or(NOBODYS)),
+        let CommandFrame { worker, room, .. } = *frame;
+        if worker.0 >= count {
+            return Some(NOBODYS);
         }
+        match &frame.command {
+            Command::EnsureRoom => {
+                self.parts.insert((worker, room));
+            }
+            Command::RemoveRoom => {
+                self.parts.remove(&(worker, room));
+            }
+            _ => {}
+        }
+        Some(worker.0)
     }
 }
 
-/// Who answers for rooms that no worker holds: its core refuses them.
+/// Who answers for workers that there are not: its core refuses what is for another one.
 const NOBODYS: u16 = 0;
 
 async fn running(

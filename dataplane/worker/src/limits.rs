@@ -9,6 +9,10 @@ pub(crate) const WORKERS_MAX: u16 = 256;
 /// microseconds, and media that waits for 32 of them is still early.
 pub(crate) const COMMANDS_PER_WAKEUP_MAX: usize = 32;
 
+/// Batches of one other worker that are read between two looks at the network: each may hold some
+/// fifty full packets, for every subscriber here.
+pub(crate) const RELAYED_PER_WAKEUP_MAX: usize = 4;
+
 /// Payload bytes of data messages that wait in one worker's spool; beyond it the oldest events go.
 /// The number of events has its own bound in `protocol`.
 pub(crate) const EVENT_BYTES_WAITING_MAX: usize = 16 << 20;

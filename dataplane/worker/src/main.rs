@@ -11,6 +11,7 @@ mod control;
 mod error;
 mod fleet;
 mod hardening;
+mod lanes;
 mod limits;
 mod random;
 mod socket;

@@ -10,7 +10,10 @@ use bedside_ring::{Config, Outgoing, Ring, RingError, SocketBuffers, Waker};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::WorkerError;
-use crate::limits::{COMMANDS_PER_WAKEUP_MAX, SOCKET_BUFFER_BYTES, TIMER_GRAIN};
+use crate::lanes::Lanes;
+use crate::limits::{
+    COMMANDS_PER_WAKEUP_MAX, RELAYED_PER_WAKEUP_MAX, SOCKET_BUFFER_BYTES, TIMER_GRAIN,
+};
 use crate::spool::Spool;
 
 /// What the main thread tells a worker.
@@ -31,6 +34,7 @@ pub(crate) struct Setup {
     /// The processor to run on, if pinned.
     pub(crate) processor: Option<usize>,
     pub(crate) orders: mpsc::Receiver<Order>,
+    pub(crate) lanes: Lanes,
     pub(crate) spool: Arc<Spool>,
     /// Told when the thread ends, whatever the reason.
     pub(crate) ended: mpsc::UnboundedSender<WorkerId>,
@@ -113,6 +117,8 @@ struct Worker {
     core: Core,
     clock: bedside_core::Clock,
     orders: mpsc::Receiver<Order>,
+    /// To and from the other workers.
+    lanes: Lanes,
     spool: Arc<Spool>,
     /// Memory for the batch's datagrams, empty between wake-ups.
     datagrams: Vec<Datagram<'static>>,
@@ -127,6 +133,7 @@ impl Worker {
             core,
             processor,
             orders,
+            lanes,
             spool,
             ended: _,
         } = setup;
@@ -154,6 +161,7 @@ impl Worker {
                 core,
                 clock,
                 orders,
+                lanes,
                 spool,
                 datagrams,
                 stopping,
@@ -189,12 +197,14 @@ impl Worker {
             }
             if wakeup.woken {
                 self.take_orders(now);
+                self.take_relayed(now);
             }
             if self.core.poll_timeout().is_some_and(|due| due <= now) {
                 self.core
                     .handle_timeout(now, &mut Sink(self.ring.outgoing()));
             }
             self.pass_events(now);
+            self.lanes.pass(&mut self.core);
         }
         // Sends what the transports' ends were written as.
         self.ring.wait(Some(Duration::ZERO))?;
@@ -231,6 +241,17 @@ impl Worker {
         }
         // There may be more: look at the network in between.
         self.ring.waker().wake();
+    }
+
+    fn take_relayed(&mut self, now: Instant) {
+        let (core, ring) = (&mut self.core, &mut self.ring);
+        let more = self.lanes.receive(RELAYED_PER_WAKEUP_MAX, |from, batch| {
+            core.handle_relayed(now, from, batch, &mut Sink(ring.outgoing()));
+        });
+        if more {
+            // Look at the network in between.
+            ring.waker().wake();
+        }
     }
 
     fn pass_events(&mut self, now: Instant) {

@@ -1,8 +1,8 @@
 //! The data plane as the rooms see it: it holds what it is told and refuses what makes no sense.
 
 use bedside_protocol::{
-    BootId, Command, CommandFrame, DataMessage, Generation, Peer, PeerId, RoomId, Subscription,
-    Track, TrackId, Welcome, WorkerId, WorkerInfo,
+    BootId, Command, CommandFrame, DataMessage, Generation, Peer, PeerId, Relay, RoomId,
+    Subscription, Track, TrackId, Welcome, WorkerId, WorkerInfo,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,14 @@ pub(super) struct Plane {
 /// What it holds of a room.
 #[derive(Clone, Default, PartialEq, Debug)]
 pub(super) struct Held {
+    /// Its home: the first one that was told of it.
     pub(super) worker: Option<WorkerId>,
+    /// Every worker that has a part.
+    pub(super) parts: BTreeSet<WorkerId>,
+    /// Where each peer is.
+    pub(super) placed: BTreeMap<PeerId, WorkerId>,
+    /// Tracks as the workers know them that they are relayed to.
+    pub(super) relays: BTreeMap<(TrackId, WorkerId), Track>,
     pub(super) peers: BTreeMap<PeerId, Peer>,
     pub(super) tracks: BTreeMap<TrackId, Track>,
     pub(super) subscriptions: BTreeMap<(PeerId, TrackId), Subscription>,
@@ -47,25 +54,33 @@ impl Plane {
     pub(super) fn apply(&mut self, frame: CommandFrame) {
         assert!(frame.generation >= Generation(1));
         self.commands += 1;
-        let id = frame.room;
-        if let Command::EnsureRoom(room) = &frame.command {
+        let (id, worker) = (frame.room, frame.worker);
+        if frame.command == Command::EnsureRoom {
             let held = self.rooms.entry(id).or_default();
-            assert!(
-                held.worker.is_none_or(|worker| worker == room.worker),
-                "a room does not move"
-            );
-            held.worker = Some(room.worker);
+            held.worker.get_or_insert(worker);
+            held.parts.insert(worker);
             return;
         }
         if frame.command == Command::RemoveRoom {
-            self.rooms.remove(&id);
+            let held = self.rooms.entry(id).or_default();
+            held.parts.remove(&worker);
+            if held.parts.is_empty() {
+                self.rooms.remove(&id);
+            } else {
+                let here = |on: &WorkerId| *on == worker;
+                assert!(!held.placed.values().any(here), "the part is empty");
+                assert!(!held.relays.keys().any(|(_, on)| here(on)));
+            }
             return;
         }
         let held = self.rooms.get_mut(&id).expect("the room is made first");
+        assert!(held.parts.contains(&worker), "the part is made first");
         match frame.command {
-            Command::EnsureRoom(_) | Command::RemoveRoom => unreachable!(),
+            Command::EnsureRoom | Command::RemoveRoom => unreachable!(),
             Command::EnsurePeer(peer) => {
                 assert!(peer.local.ufrag.len() >= 4 && peer.local.password.expose().len() >= 22);
+                let placed = *held.placed.entry(peer.peer).or_insert(worker);
+                assert_eq!(placed, worker, "a peer does not move");
                 if let Some(old) = held.peers.insert(peer.peer, (*peer).clone()) {
                     assert_eq!(
                         old.remote_fingerprint_sha256, peer.remote_fingerprint_sha256,
@@ -75,22 +90,37 @@ impl Plane {
             }
             Command::RemovePeer { peer } => {
                 assert!(held.peers.remove(&peer).is_some());
+                assert_eq!(held.placed.remove(&peer), Some(worker));
                 assert!(held.tracks.values().all(|track| track.publisher != peer));
                 assert!(held.subscriptions.keys().all(|(one, _)| *one != peer));
             }
             Command::EnsureTrack(track) => {
-                assert!(held.peers.contains_key(&track.publisher));
                 assert!((1..=3).contains(&track.encodings.len()));
-                held.tracks.insert(track.track, track);
+                let on = held.placed[&track.publisher];
+                if let Relay::From(origin) = track.relay {
+                    assert_eq!(on, origin);
+                    assert_ne!(origin, worker);
+                    held.relays.insert((track.track, worker), track);
+                } else {
+                    assert_eq!(on, worker);
+                    held.tracks.insert(track.track, track);
+                }
             }
             Command::RemoveTrack { track } => {
-                assert!(held.tracks.remove(&track).is_some());
-                assert!(held.subscriptions.keys().all(|(_, one)| *one != track));
+                let relay = held.relays.remove(&(track, worker));
+                assert!(relay.is_some() || held.tracks.remove(&track).is_some());
+                let here = |peer| relay.is_none() || held.placed[peer] == worker;
+                let mut subscriptions = held.subscriptions.keys();
+                assert!(!subscriptions.any(|(peer, one)| *one == track && here(peer)));
             }
             Command::EnsureSubscription(subscription) => {
                 let (peer, track) = (subscription.subscriber, subscription.track);
-                assert!(held.peers.contains_key(&peer));
-                let publisher = held.tracks.get(&track).expect("the track is made first");
+                assert_eq!(held.placed[&peer], worker);
+                let here = held.relays.get(&(track, worker)).or_else(|| {
+                    let track = held.tracks.get(&track)?;
+                    (held.placed[&track.publisher] == worker).then_some(track)
+                });
+                let publisher = here.expect("the track is made first");
                 assert_ne!(publisher.publisher, peer, "nobody hears itself");
                 let used = self.used.entry(peer).or_default();
                 for ssrc in [Some(subscription.ssrc), subscription.rtx_ssrc]
@@ -118,7 +148,7 @@ impl Plane {
                     message
                         .peers
                         .iter()
-                        .all(|peer| held.peers.contains_key(peer))
+                        .all(|peer| held.placed.get(peer) == Some(&worker))
                 );
                 self.data.push(message);
             }

@@ -298,7 +298,8 @@ impl World {
             }
             if connected {
                 let held = &self.plane.rooms[&room.id];
-                assert_eq!(held.worker, Some(room.worker));
+                assert_eq!(held.worker, Some(room.home));
+                assert!(held.parts.contains(&room.home));
                 assert!(held.peers.keys().all(|peer| room.peers.contains_key(peer)));
                 assert!(
                     held.tracks

@@ -90,6 +90,7 @@ fn every_setting_reaches_its_field() {
         empty_timeout_s = 1
         departure_timeout_s = 2
         max_participants = 3
+        participants_per_worker = 50
         video_codecs = ["h264", "vp8"]
         signal_lost_timeout_s = 40
         [webhooks]
@@ -112,6 +113,7 @@ fn every_setting_reaches_its_field() {
     assert_eq!(config.api_keys_file(), PathBuf::from("/etc/bedside/keys"));
     assert_eq!(config.admin_socket(), PathBuf::from("/run/admin.sock"));
     assert_eq!(config.rooms.signal_lost_timeout_s, 40);
+    assert_eq!(config.rooms.participants_per_worker, 50);
     assert_eq!(config.rooms.video_codecs, [Codec::H264, Codec::Vp8]);
     assert_eq!(config.webhooks.urls.len(), 3);
 }

@@ -85,12 +85,15 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bedside_protocol::{Command, DataChannelKind, DataMessage, Generation, PeerId, RoomId};
+    use bedside_protocol::{
+        Command, DataChannelKind, DataMessage, Generation, PeerId, RoomId, WorkerId,
+    };
 
     fn command(payload_bytes: usize) -> CommandFrame {
         CommandFrame {
             generation: Generation(1),
             room: RoomId(1),
+            worker: WorkerId(0),
             command: Command::SendData(DataMessage {
                 peers: vec![PeerId(1)],
                 channel: DataChannelKind::Reliable,

@@ -104,7 +104,7 @@ impl ScriptedDataplane {
 
     /// The room of the next `EnsureRoom`.
     pub(super) async fn room(&mut self) -> RoomId {
-        self.command(|frame| matches!(frame.command, Command::EnsureRoom(_)).then_some(frame.room))
+        self.command(|frame| (frame.command == Command::EnsureRoom).then_some(frame.room))
             .await
     }
 

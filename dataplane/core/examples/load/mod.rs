@@ -7,7 +7,7 @@ mod traffic;
 use bedside_core::{Certificate, Clock, Core, CoreConfig, Datagram, PacketSink, Path};
 use bedside_protocol::{
     Codec, Command, CommandFrame, Encoding, ExtensionIds, Generation, Layer, Mid, PayloadTypes,
-    Policy, Room, RoomId, Subscription, Track, TrackId, WorkerId,
+    Policy, Relay, RoomId, Subscription, Track, TrackId, WorkerId,
 };
 use client::{Client, SERVER};
 use std::cmp::Reverse;
@@ -200,12 +200,7 @@ impl LoadedWorker {
 
     /// Connects a client: ICE, DTLS, keys.
     pub(crate) fn join(&mut self, room: RoomId) -> Participant {
-        self.command(
-            room,
-            Command::EnsureRoom(Room {
-                worker: WorkerId(0),
-            }),
-        );
+        self.command(room, Command::EnsureRoom);
         let number = self.clients.len();
         let mut client = Client::new(number, room);
         let wanted = client.wanted(ExtensionIds {
@@ -259,6 +254,7 @@ impl LoadedWorker {
             }],
             nack: true,
             muted: false,
+            relay: Relay::None,
         };
         let room = client.room;
         self.publications.push(publication);
@@ -297,6 +293,7 @@ impl LoadedWorker {
     fn command(&mut self, room: RoomId, command: Command) {
         let frame = CommandFrame {
             generation: Generation(1),
+            worker: WorkerId(0),
             room,
             command,
         };

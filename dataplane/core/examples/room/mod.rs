@@ -4,7 +4,7 @@ use bedside_core::forwarder::{Forwarder, MediaDatagram, MediaKeys};
 use bedside_core::{Clock, PacketSink, Path};
 use bedside_protocol::{
     Codec, Command, Encoding, ExtensionIds, Generation, IceCredentials, Layer, Mid, PayloadTypes,
-    Peer, PeerId, Room, RoomId, Secret, Subscription, Track, TrackId, WorkerId,
+    Peer, PeerId, Relay, RoomId, Secret, Subscription, Track, TrackId,
 };
 use bedside_srtp::{MasterKey, Profile, Sealer};
 use std::time::{Duration, Instant};
@@ -63,9 +63,7 @@ impl MeasuredRoom {
             frame: 0,
             datagrams: Vec::new(),
         };
-        room.command(&Command::EnsureRoom(Room {
-            worker: WorkerId(0),
-        }));
+        room.command(&Command::EnsureRoom);
         for id in 1..=publishers + subscribers {
             room.connect(id);
         }
@@ -202,6 +200,7 @@ fn track(id: u64) -> Track {
         }],
         nack: true,
         muted: false,
+        relay: Relay::None,
     }
 }
 

@@ -4,7 +4,8 @@ use super::*;
 use crate::Path;
 use crate::transport::tests::support;
 use bedside_protocol::{
-    CloseReason, DataChannelKind, DataMessage, DtlsVersion, PeerId, Room, SrtpProfile,
+    CloseReason, CommandFrame, DataChannelKind, DataMessage, DtlsVersion, PeerId, SrtpProfile,
+    WorkerId,
 };
 use std::cell::RefCell;
 use std::net::SocketAddr;

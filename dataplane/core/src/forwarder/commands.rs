@@ -1,17 +1,18 @@
 //! Desired state: rooms, peers, tracks and subscriptions come, change and go.
 
 use super::peer::{NewPeer, Peer, StreamOf};
-use super::publisher::{PublishedLayer, Track};
+use super::publisher::{PublishedLayer, Source, Track};
+use super::relay::Origin;
 use super::room::Room;
 use super::subscriber::Subscription;
 use super::{Forwarder, Handle, Timer};
 use crate::limits::SPENT_SSRCS_MAX;
 use bedside_protocol::limits::{
-    ENCODINGS_PER_TRACK_MAX, STATISTICS_INTERVAL_MS, SUBSCRIPTIONS_PER_PEER_MAX,
-    TRACKS_PER_PEER_MAX,
+    ENCODINGS_PER_TRACK_MAX, RELAYS_PER_TRACK_MAX, STATISTICS_INTERVAL_MS,
+    SUBSCRIPTIONS_PER_PEER_MAX, TRACKS_PER_PEER_MAX,
 };
 use bedside_protocol::{
-    self as protocol, Command, Event, Layer, MediaKind, PeerId, RoomId, TrackId,
+    self as protocol, Command, Event, Layer, MediaKind, PeerId, Relay, RoomId, TrackId,
 };
 use rand_core::RngCore;
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 impl Forwarder {
     pub(super) fn carry_out(&mut self, now: Instant, room: RoomId, command: &Command) {
         let (name, result) = match command {
-            Command::EnsureRoom(_) => {
+            Command::EnsureRoom => {
                 self.ensure_room(now, room);
                 return;
             }
@@ -104,6 +105,14 @@ impl Forwarder {
         {
             self.remove_peer(now, peer);
         }
+        // What is left of them is relayed.
+        while let Some(track) = self
+            .rooms
+            .get(handle)
+            .and_then(|room| room.tracks.last().copied())
+        {
+            self.remove_track(now, track);
+        }
         self.rooms.remove(handle);
         self.room_ids.remove(id);
     }
@@ -168,9 +177,22 @@ impl Forwarder {
         room: RoomId,
         wanted: &protocol::Track,
     ) -> Result<(), &'static str> {
-        let publisher = self
-            .peer_in(room, wanted.publisher)
-            .ok_or("the publisher is not in the room")?;
+        let source = match wanted.relay {
+            Relay::From(worker) => Source::Worker(Origin {
+                worker,
+                cname: None,
+            }),
+            Relay::None | Relay::To(_) => Source::Peer(
+                self.peer_in(room, wanted.publisher)
+                    .ok_or("the publisher is not in the room")?,
+            ),
+        };
+        let room = self.room_ids.find(room).ok_or("there is no such room")?;
+        if let Relay::To(workers) = &wanted.relay
+            && workers.len() > RELAYS_PER_TRACK_MAX
+        {
+            return Err("the track is relayed to more workers than there can be");
+        }
         if !(1..=ENCODINGS_PER_TRACK_MAX).contains(&wanted.encodings.len()) {
             return Err("a track has one to three encodings");
         }
@@ -184,7 +206,7 @@ impl Forwarder {
         let handle = match known {
             Some(handle) => {
                 let track = self.tracks.get(handle).ok_or("the track is gone")?;
-                if track.publisher != publisher {
+                if !track.source.is_same(&source) || track.room != room {
                     return Err("the track belongs to another publisher or room");
                 }
                 if track.wanted.codec != wanted.codec {
@@ -193,28 +215,39 @@ impl Forwarder {
                 handle
             }
             None => {
-                let peer = self.peers.get(publisher).ok_or("the publisher is gone")?;
-                if peer.tracks.len() >= TRACKS_PER_PEER_MAX {
-                    return Err("the publisher has as many tracks as it may");
+                if let Source::Peer(publisher) = source {
+                    let peer = self.peers.get(publisher).ok_or("the publisher is gone")?;
+                    if peer.tracks.len() >= TRACKS_PER_PEER_MAX {
+                        return Err("the publisher has as many tracks as it may");
+                    }
                 }
-                self.insert_track(wanted, publisher)
+                self.insert_track(wanted, room, source)
             }
         };
         self.update_track(now, handle, wanted);
+        self.update_destinations(handle);
         Ok(())
     }
 
-    fn insert_track(&mut self, wanted: &protocol::Track, publisher: Handle<Peer>) -> Handle<Track> {
-        let room = self.peers.get(publisher).map(|peer| peer.room);
-        let room = room.expect("the publisher was found in its room");
-        let track = Track::new(wanted.clone(), self.newest_generation, room, publisher);
+    fn insert_track(
+        &mut self,
+        wanted: &protocol::Track,
+        room: Handle<Room>,
+        source: Source,
+    ) -> Handle<Track> {
+        let track = Track::new(wanted.clone(), self.newest_generation, room, source);
         let handle = self.tracks.insert(track);
         self.track_ids.insert(wanted.track, handle);
         if let Some(room) = self.rooms.get_mut(room) {
             room.tracks.push(handle);
         }
-        if let Some(peer) = self.peers.get_mut(publisher) {
-            peer.tracks.push(handle);
+        match source {
+            Source::Peer(publisher) => {
+                if let Some(peer) = self.peers.get_mut(publisher) {
+                    peer.tracks.push(handle);
+                }
+            }
+            Source::Worker(origin) => self.tell_origin(origin, wanted.track),
         }
         handle
     }
@@ -224,9 +257,11 @@ impl Forwarder {
         let Some(track) = self.tracks.get_mut(handle) else {
             return;
         };
-        let Some(peer) = self.peers.get_mut(track.publisher) else {
-            return;
-        };
+        // Those of a relayed track end at its origin.
+        let mut streams = track
+            .publisher()
+            .and_then(|publisher| self.peers.get_mut(publisher))
+            .map(|peer| &mut peer.streams);
         track.generation = self.newest_generation;
         let unmuted = track.wanted.muted && !wanted.muted;
         track.wanted.clone_from(wanted);
@@ -237,16 +272,18 @@ impl Forwarder {
                 (None, None) => {}
                 (Some(_), None) => {
                     *slot = None;
-                    peer.streams
-                        .retain(|stream| stream.track != handle || stream.layer != layer);
+                    if let Some(streams) = &mut streams {
+                        streams.retain(|stream| stream.track != handle || stream.layer != layer);
+                    }
                 }
                 (None, Some(encoding)) => *slot = Some(PublishedLayer::new(*encoding)),
                 (Some(known), Some(encoding)) => {
-                    if let Some(ssrc) = encoding.ssrc
+                    if let Some(streams) = &mut streams
+                        && let Some(ssrc) = encoding.ssrc
                         && known.ssrc != Some(ssrc)
                         && known.rebind(ssrc)
                     {
-                        peer.streams.retain(|stream| {
+                        streams.retain(|stream| {
                             stream.track != handle || stream.layer != layer || stream.retransmission
                         });
                     }
@@ -258,13 +295,13 @@ impl Forwarder {
                 continue;
             };
             for (ssrc, retransmission) in [(known.ssrc, false), (known.rtx_ssrc, true)] {
-                if let Some(ssrc) = ssrc {
+                if let (Some(ssrc), Some(streams)) = (ssrc, &mut streams) {
                     let stream = StreamOf {
                         track: handle,
                         layer,
                         retransmission,
                     };
-                    peer.streams.insert(ssrc, stream);
+                    streams.insert(ssrc, stream);
                 }
             }
             // The silence of a muted track is not held against it.
@@ -290,7 +327,7 @@ impl Forwarder {
         if let Some(room) = self.rooms.get_mut(track.room) {
             room.tracks.retain(|other| *other != handle);
         }
-        if let Some(peer) = self.peers.get_mut(track.publisher) {
+        if let Some(peer) = track.publisher().and_then(|it| self.peers.get_mut(it)) {
             peer.tracks.retain(|other| *other != handle);
             peer.streams.retain(|stream| stream.track != handle);
         }

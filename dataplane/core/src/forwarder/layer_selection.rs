@@ -41,8 +41,11 @@ impl Forwarder {
             track: track.wanted.track,
             active: track.activity(),
         };
-        let room = track.room;
-        self.push_event(room, event);
+        // A relayed track's layers are its origin's to report.
+        if track.publisher().is_some() {
+            self.push_event(track.room, event);
+        }
+        self.relay_layers(handle);
         self.aim_subscriptions(now, handle);
     }
 

@@ -7,6 +7,7 @@ use super::nack::NackGenerator;
 use super::packet_cache::PacketCache;
 use super::peer::Peer;
 use super::receive_statistics::ReceiveStatistics;
+use super::relay::{Destination, Origin};
 use super::room::Room;
 use super::sender_report::SenderClock;
 use super::speakers::LevelMeter;
@@ -21,7 +22,9 @@ pub(super) struct Track {
     pub(super) wanted: protocol::Track,
     pub(super) generation: Generation,
     pub(super) room: Handle<Room>,
-    pub(super) publisher: Handle<Peer>,
+    pub(super) source: Source,
+    /// Other workers that it is relayed to.
+    pub(super) destinations: Vec<Destination>,
     /// By [`Layer::index`].
     pub(super) layers: [Option<PublishedLayer>; Layer::ALL.len()],
     pub(super) subscriptions: Vec<Handle<Subscription>>,
@@ -32,6 +35,26 @@ pub(super) struct Track {
     pub(super) nacked: u64,
     /// Positions of this batch's arrivals, in order.
     pub(super) batch: Vec<usize>,
+}
+
+/// Where a track's packets come from.
+#[derive(Clone, Copy)]
+pub(super) enum Source {
+    /// A peer of this worker.
+    Peer(Handle<Peer>),
+    /// A peer of another worker, which relays them.
+    Worker(Origin),
+}
+
+impl Source {
+    /// Whether both name the same publisher or origin.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Peer(one), Self::Peer(other)) => one == other,
+            (Self::Worker(one), Self::Worker(other)) => one.worker == other.worker,
+            _ => false,
+        }
+    }
 }
 
 /// A packet that arrived in this batch, was the first of its number and lies in the cache.
@@ -53,13 +76,14 @@ impl Track {
         wanted: protocol::Track,
         generation: Generation,
         room: Handle<Room>,
-        publisher: Handle<Peer>,
+        source: Source,
     ) -> Self {
         Self {
             wanted,
             generation,
             room,
-            publisher,
+            source,
+            destinations: Vec::new(),
             layers: [const { None }; Layer::ALL.len()],
             subscriptions: Vec::new(),
             meter: LevelMeter::default(),
@@ -67,6 +91,22 @@ impl Track {
             key_frame_requests: 0,
             nacked: 0,
             batch: Vec::new(),
+        }
+    }
+
+    /// Its publisher, if that is a peer of this worker.
+    pub(super) fn publisher(&self) -> Option<Handle<Peer>> {
+        match self.source {
+            Source::Peer(peer) => Some(peer),
+            Source::Worker(_) => None,
+        }
+    }
+
+    /// Where it is relayed from, if its publisher is a peer of another worker.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        match self.source {
+            Source::Peer(_) => None,
+            Source::Worker(origin) => Some(origin),
         }
     }
 
@@ -122,6 +162,29 @@ impl Track {
                     other.stop();
                     changed = true;
                 }
+            }
+        }
+        changed
+    }
+
+    /// The origin of a relayed track receives these layers; a packet of `layer` came, if one did.
+    /// Whether the set changed.
+    pub(super) fn follow(
+        &mut self,
+        now: Instant,
+        layer: Option<Layer>,
+        active: ActiveLayers,
+    ) -> bool {
+        let mut changed = false;
+        for state in self.layers.iter_mut().flatten() {
+            let is_active = active.contains(state.encoding.layer);
+            if state.activity.active != is_active {
+                changed = true;
+                state.stop();
+                state.activity.active = is_active;
+                state.activity.heard_at = Some(now);
+            } else if layer == Some(state.encoding.layer) {
+                state.activity.heard_at = Some(now);
             }
         }
         changed

@@ -1,7 +1,7 @@
 //! RTCP that is sent by the clock: requests and feedback to publishers, reports to everyone.
 
 use super::peer::Peer;
-use super::publisher::Track;
+use super::publisher::{Source, Track};
 use super::sender_report::{delay_units, middle_of};
 use super::{Forwarder, Handle, TIMER_STEP_MIN, Timer};
 use crate::PacketSink;
@@ -29,10 +29,14 @@ impl Forwarder {
             return;
         }
         let fell_silent = track.fell_silent(now);
-        let publisher = track.publisher;
-        for layer in Layer::ALL {
-            self.write_requests(now, handle, publisher, layer);
-            self.send_compound(publisher, sink);
+        match track.source {
+            Source::Peer(publisher) => {
+                for layer in Layer::ALL {
+                    self.write_requests(now, handle, publisher, layer);
+                    self.send_compound(publisher, sink);
+                }
+            }
+            Source::Worker(_) => self.ask_origin(now, handle),
         }
         if fell_silent {
             self.layers_changed(now, handle);
@@ -246,8 +250,12 @@ impl Forwarder {
                 write_receiver_report(rtcp, peer.feedback_ssrc, &[]);
             }
             write_sender_report(rtcp, &info);
-            if let Some(publisher) = self.peers.get(track.publisher) {
-                write_source_descriptions(rtcp, &[ssrc], &publisher.cname());
+            let cname = match track.source {
+                Source::Peer(publisher) => self.peers.get(publisher).map(Peer::cname),
+                Source::Worker(origin) => origin.cname,
+            };
+            if let Some(cname) = cname {
+                write_source_descriptions(rtcp, &[ssrc], &cname);
             }
             if rtcp.len() > COMPOUND_BYTES_MAX - REPORT_BYTES_MAX {
                 self.send_compound(handle, sink);

@@ -109,6 +109,8 @@ impl Forwarder {
             tracks.extend(
                 self.tracks
                     .get_mut(*handle)
+                    // A relayed track is its origin's to report.
+                    .filter(|track| track.publisher().is_some())
                     .map(|track| track_statistics(track, elapsed)),
             );
         }

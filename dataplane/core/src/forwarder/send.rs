@@ -74,6 +74,7 @@ impl Forwarder {
         for index in 0..self.scratch.tracks.len() {
             let handle = self.scratch.tracks[index];
             self.find_destinations(handle);
+            self.relay_arrivals(handle);
             self.arm_track(now, handle);
         }
         let mut peers = std::mem::take(&mut self.scratch.peers);

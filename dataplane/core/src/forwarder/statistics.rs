@@ -42,6 +42,14 @@ pub struct ForwarderStatistics {
     pub nacked: u64,
     /// Commands ignored: from a control plane that has been replaced.
     pub stale_commands: u64,
+    /// Handed to another worker, once for each.
+    pub relayed: u64,
+    /// Not handed to another worker: it has not taken what it was handed before.
+    pub relay_dropped: u64,
+    /// Taken from other workers.
+    pub received_relayed: u64,
+    /// Messages of other workers about tracks that are not, or no longer, relayed.
+    pub relay_unknown: u64,
     /// Transports whose keys the cryptographic module did not take.
     pub keys_refused: u64,
 }

@@ -4,8 +4,8 @@
 
 use super::{Clock, Core, Datagram, PacketSink, Path};
 use bedside_protocol::{
-    Command, CommandFrame, Event, ExtensionIds, Generation, IceCredentials, Peer, PeerId, Room,
-    RoomId, Secret, WorkerId,
+    Command, CommandFrame, Event, ExtensionIds, Generation, IceCredentials, Peer, PeerId, RoomId,
+    Secret, WorkerId,
 };
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -51,12 +51,13 @@ pub(crate) fn frame(command: Command) -> CommandFrame {
     CommandFrame {
         generation: Generation(1),
         room: ROOM,
+        worker: WORKER,
         command,
     }
 }
 
 pub(crate) fn ensure_room() -> CommandFrame {
-    frame(Command::EnsureRoom(Room { worker: WORKER }))
+    frame(Command::EnsureRoom)
 }
 
 /// What the network needs of a server.

@@ -1,12 +1,14 @@
 use super::*;
 use crate::{
     Command, CommandFrame, DataChannelKind, DataMessage, FromControl, Generation, PeerId, RoomId,
+    WorkerId,
 };
 
 fn message(payload: Vec<u8>) -> FromControl {
     FromControl::Command(CommandFrame {
         generation: Generation(7),
         room: RoomId(1),
+        worker: WorkerId(0),
         command: Command::SendData(DataMessage {
             peers: vec![PeerId(1), PeerId(u64::MAX)],
             channel: DataChannelKind::Lossy,

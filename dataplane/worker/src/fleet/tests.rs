@@ -1,5 +1,5 @@
 use super::*;
-use bedside_protocol::{Policy, Room};
+use bedside_protocol::Policy;
 
 fn config() -> DataplaneConfig {
     DataplaneConfig {
@@ -11,44 +11,39 @@ fn config() -> DataplaneConfig {
     }
 }
 
-fn frame(generation: u64, room: u64, command: Command) -> CommandFrame {
+fn frame(generation: u64, worker: u16, room: u64, command: Command) -> CommandFrame {
     CommandFrame {
         generation: Generation(generation),
         room: RoomId(room),
+        worker: WorkerId(worker),
         command,
     }
 }
 
-fn on(worker: u16) -> Command {
-    Command::EnsureRoom(Room {
-        worker: WorkerId(worker),
-    })
+fn held(router: &Router) -> Vec<(u16, u64)> {
+    let parts = router.parts.iter();
+    parts.map(|(worker, room)| (worker.0, room.0)).collect()
 }
 
 #[test]
-fn a_rooms_commands_go_to_the_worker_that_it_was_placed_on() {
+fn commands_go_to_the_worker_that_they_name() {
     let mut router = Router::new();
-    assert_eq!(router.route(&frame(1, 10, on(1)), 2), Some(1));
-    assert_eq!(router.route(&frame(1, 11, on(0)), 2), Some(0));
-    assert_eq!(router.route(&frame(1, 10, Command::Reconcile), 2), Some(1));
-    assert_eq!(
-        router.route(&frame(1, 10, on(0)), 2),
-        Some(1),
-        "a room does not move"
-    );
-    assert_eq!(router.route(&frame(1, 10, Command::RemoveRoom), 2), Some(1));
-    assert_eq!(router.route(&frame(1, 10, on(0)), 2), Some(0), "a new room");
+    let ensure = |worker, room| frame(1, worker, room, Command::EnsureRoom);
+    assert_eq!(router.route(&ensure(1, 10), 2), Some(1));
+    assert_eq!(router.route(&ensure(0, 11), 2), Some(0));
+    assert_eq!(router.route(&ensure(0, 10), 2), Some(0), "another part");
+    assert_eq!(held(&router), [(0, 10), (0, 11), (1, 10)]);
+    let remove = frame(1, 1, 10, Command::RemoveRoom);
+    assert_eq!(router.route(&remove, 2), Some(1));
+    assert_eq!(held(&router), [(0, 10), (0, 11)]);
 }
 
 #[test]
-fn unknown_rooms_and_workers_are_answered_by_the_first_worker() {
+fn commands_for_unknown_workers_are_answered_by_the_first_worker() {
     let mut router = Router::new();
-    assert_eq!(
-        router.route(&frame(1, 10, Command::Reconcile), 2),
-        Some(NOBODYS)
-    );
-    assert_eq!(router.route(&frame(1, 10, on(2)), 2), Some(NOBODYS));
-    assert!(router.rooms.is_empty());
+    let ensure = frame(1, 2, 10, Command::EnsureRoom);
+    assert_eq!(router.route(&ensure, 2), Some(NOBODYS));
+    assert!(held(&router).is_empty());
 }
 
 #[test]
@@ -57,9 +52,9 @@ fn commands_of_an_older_generation_change_nothing() {
         newest: Generation(5),
         ..Router::new()
     };
-    router.route(&frame(5, 10, on(1)), 2);
-    assert_eq!(router.route(&frame(4, 10, Command::RemoveRoom), 2), None);
-    assert_eq!(router.route(&frame(5, 10, Command::Reconcile), 2), Some(1));
+    router.route(&frame(5, 1, 10, Command::EnsureRoom), 2);
+    assert_eq!(router.route(&frame(4, 1, 10, Command::RemoveRoom), 2), None);
+    assert_eq!(held(&router), [(1, 10)]);
     assert_eq!(router.stale, 1);
 }
 

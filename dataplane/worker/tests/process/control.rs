@@ -7,20 +7,14 @@ use std::process::Stdio;
 use bedside_protocol::limits::{COMMANDS_WAITING_MAX, FRAME_BYTES_MAX};
 use bedside_protocol::{
     BootId, Command, DataplaneConfig, Event, FromControl, Hello, PROTOCOL_VERSION, Policy, Refusal,
-    Room, RoomId, WorkerId,
+    RoomId, WorkerId,
 };
 
 use crate::dataplane::{Control, Dataplane, config, deny_io_uring, hello, process, socket_path};
 
-fn on(worker: u16) -> Command {
-    Command::EnsureRoom(Room {
-        worker: WorkerId(worker),
-    })
-}
-
 /// Sends a command that is refused by an event, and returns the event's number.
 fn refused(control: &mut Control) -> u64 {
-    control.command(RoomId(999), on(9));
+    control.command(WorkerId(9), RoomId(999), Command::EnsureRoom);
     let event = control.event();
     assert!(matches!(event.event, Event::Refused { .. }), "{event:?}");
     assert_eq!((event.worker, event.room), (WorkerId(0), RoomId(999)));
@@ -250,8 +244,8 @@ fn a_worker_that_cannot_start_takes_the_others_back() {
 fn a_new_control_plane_takes_over() {
     let dataplane = Dataplane::start();
     let (mut first, before) = dataplane.control(1);
-    first.command(RoomId(10), on(1));
-    first.command(RoomId(11), on(0));
+    first.command(WorkerId(1), RoomId(10), Command::EnsureRoom);
+    first.command(WorkerId(0), RoomId(11), Command::EnsureRoom);
     assert_eq!(refused(&mut first), 1);
 
     let (mut second, after) = dataplane.control(2);
@@ -279,9 +273,9 @@ fn a_new_control_plane_takes_over() {
 fn commands_of_an_older_generation_are_ignored() {
     let dataplane = Dataplane::start();
     let (mut control, _) = dataplane.control(5);
-    control.command(RoomId(10), on(1));
+    control.command(WorkerId(1), RoomId(10), Command::EnsureRoom);
     control.generation = bedside_protocol::Generation(4);
-    control.command(RoomId(10), Command::RemoveRoom);
+    control.command(WorkerId(1), RoomId(10), Command::RemoveRoom);
     control.generation = bedside_protocol::Generation(5);
     assert_eq!(refused(&mut control), 1);
     let (_, welcome) = dataplane.control(5);
@@ -309,7 +303,7 @@ fn events_wait_for_the_next_control_plane() {
     let (mut first, _) = dataplane.control(1);
     // More than both directions of a socket hold, fewer than the spool does.
     for _ in 0..4_000 {
-        first.command(RoomId(999), on(9));
+        first.command(WorkerId(9), RoomId(999), Command::EnsureRoom);
     }
     for expected in 1..=10 {
         assert_eq!(first.event().sequence, expected);
@@ -318,7 +312,7 @@ fn events_wait_for_the_next_control_plane() {
     let (mut second, welcome) = dataplane.control(2);
     let delivered = welcome.workers[0].sequence;
     assert!((10..3_000).contains(&delivered), "{delivered}");
-    second.command(RoomId(1_000), on(9));
+    second.command(WorkerId(9), RoomId(1_000), Command::EnsureRoom);
     for expected in delivered + 1.. {
         let event = second.event();
         assert_eq!(event.sequence, expected);
@@ -337,7 +331,7 @@ fn more_commands_than_a_queue_holds_are_all_carried_out() {
     let mut sender = control.sender();
     let sending = std::thread::spawn(move || {
         for _ in 0..COMMANDS {
-            sender.command(RoomId(999), on(9));
+            sender.command(WorkerId(9), RoomId(999), Command::EnsureRoom);
         }
     });
     // Events may be dropped while the reader is behind; the numbers count all of them.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bedside_protocol::frame::{self, Decoder};
 use bedside_protocol::{
     Command, CommandFrame, DataplaneConfig, EventFrame, FromControl, FromDataplane, Generation,
-    Hello, PROTOCOL_VERSION, Policy, Refusal, RoomId, Welcome,
+    Hello, PROTOCOL_VERSION, Policy, Refusal, RoomId, Welcome, WorkerId,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
@@ -178,11 +178,12 @@ impl Control {
         self.send_bytes(&bytes);
     }
 
-    pub(crate) fn command(&mut self, room: RoomId, command: Command) {
+    pub(crate) fn command(&mut self, worker: WorkerId, room: RoomId, command: Command) {
         let generation = self.generation;
         self.send(&FromControl::Command(CommandFrame {
             generation,
             room,
+            worker,
             command,
         }));
     }

@@ -2,7 +2,7 @@
 
 use bedside_protocol::{
     Codec, Command, DataChannelKind, DataMessage, DtlsVersion as Dtls, Encoding, Event, Layer, Mid,
-    PayloadTypes, PeerId, Room, RoomId, SrtpProfile, Subscription, Track, TrackId, Welcome,
+    PayloadTypes, PeerId, Relay, RoomId, SrtpProfile, Subscription, Track, TrackId, Welcome,
     WorkerId,
 };
 use str0m::config::DtlsVersion;
@@ -16,8 +16,12 @@ const WORKER: WorkerId = WorkerId(1);
 /// A client named to the data plane.
 fn join(control: &mut Control, welcome: &Welcome, client: &Client) {
     assert_eq!(welcome.workers.len(), 2);
-    control.command(ROOM, Command::EnsureRoom(Room { worker: WORKER }));
-    control.command(ROOM, Command::EnsurePeer(Box::new(client.wanted.clone())));
+    control.command(WORKER, ROOM, Command::EnsureRoom);
+    control.command(
+        WORKER,
+        ROOM,
+        Command::EnsurePeer(Box::new(client.wanted.clone())),
+    );
 }
 
 fn start(welcome: &Welcome, number: u16, dtls: DtlsVersion, streams: &Streams) -> Client {
@@ -68,6 +72,7 @@ fn a_client_connects_talks_and_is_told_when_the_data_plane_stops() {
         });
         assert_eq!(payload, b"up");
         control.command(
+            WORKER,
             ROOM,
             Command::SendData(DataMessage {
                 peers: vec![PeerId(3)],
@@ -83,14 +88,13 @@ fn a_client_connects_talks_and_is_told_when_the_data_plane_stops() {
     }
 }
 
-/// Waits until the room's worker has carried out everything sent so far: a room does not move, so
-/// asking for that is refused, in its turn.
+/// Waits until the room's worker has carried out everything sent so far: what concerns an unknown
+/// track is refused, in its turn.
 fn settle(control: &mut Control) {
     control.command(
+        WORKER,
         ROOM,
-        Command::EnsureRoom(Room {
-            worker: WorkerId(0),
-        }),
+        Command::RequestKeyFrame { track: TrackId(99) },
     );
     while !matches!(control.event().event, Event::Refused { .. }) {}
 }
@@ -129,6 +133,7 @@ fn tracks() -> [(Track, Subscription); 2] {
         }],
         nack: true,
         muted: false,
+        relay: Relay::None,
     };
     let subscription = |track, mid, payload_types, ssrc, rtx_ssrc| Subscription {
         subscriber: PeerId(2),
@@ -274,8 +279,8 @@ fn passes(dataplane: Dataplane) -> String {
         client.wait_until(&Noticed::Connected);
     }
     for (track, subscription) in tracks() {
-        control.command(ROOM, Command::EnsureTrack(track));
-        control.command(ROOM, Command::EnsureSubscription(subscription));
+        control.command(WORKER, ROOM, Command::EnsureTrack(track));
+        control.command(WORKER, ROOM, Command::EnsureSubscription(subscription));
     }
     settle(&mut control);
 
@@ -307,10 +312,10 @@ fn passes(dataplane: Dataplane) -> String {
         wait_until_connected(&mut control, client.wanted.peer);
     }
     for (track, subscription) in tracks() {
-        control.command(ROOM, Command::EnsureTrack(track));
-        control.command(ROOM, Command::EnsureSubscription(subscription));
+        control.command(WORKER, ROOM, Command::EnsureTrack(track));
+        control.command(WORKER, ROOM, Command::EnsureSubscription(subscription));
     }
-    control.command(ROOM, Command::Reconcile);
+    control.command(WORKER, ROOM, Command::Reconcile);
     settle(&mut control);
     pass(&mut heard_audio, &mut heard_video, 40..60);
 

@@ -52,6 +52,7 @@ impl Churn {
         self.world.command(CommandFrame {
             generation: Generation(self.generation),
             room: ROOM,
+            worker: WORKER,
             command,
         });
     }
@@ -119,7 +120,7 @@ impl Churn {
             8 => {
                 // A new control plane, which has forgotten some.
                 self.generation += 1;
-                self.command(Command::EnsureRoom(Room { worker: WORKER }));
+                self.command(Command::EnsureRoom);
                 let keep = self.below(5);
                 self.wanted.retain(|peer, _| peer.0 % 5 != keep as u64);
                 let wanted: Vec<_> = self.wanted.values().cloned().collect();

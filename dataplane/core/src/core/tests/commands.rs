@@ -7,6 +7,7 @@ fn by(generation: u64, command: Command) -> CommandFrame {
     CommandFrame {
         generation: Generation(generation),
         room: ROOM,
+        worker: WORKER,
         command,
     }
 }
@@ -41,7 +42,7 @@ fn a_command_twice_is_a_command_once() {
 fn a_replaced_control_plane_is_not_listened_to() {
     let mut world = connected(Kind::default());
     let peer = world.clients[0].peer;
-    world.command(by(2, Command::EnsureRoom(Room { worker: WORKER })));
+    world.command(by(2, Command::EnsureRoom));
     world.command(by(1, Command::RemovePeer { peer }));
     world.command(by(1, Command::RemoveRoom));
     assert_eq!(world.server.statistics().stale_commands, 2);
@@ -59,7 +60,7 @@ fn a_new_control_plane_learns_what_is_live_and_removes_the_rest() {
     assert!(world.run_until(Duration::from_secs(5), are_connected));
     world.events.clear();
 
-    world.command(by(2, Command::EnsureRoom(Room { worker: WORKER })));
+    world.command(by(2, Command::EnsureRoom));
     let peer = wanted(&mut world);
     world.command(by(2, ensure_peer(&peer)));
     assert_eq!(connections(&world).len(), 1, "named by a new generation");
@@ -119,10 +120,10 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     let peer = wanted(&mut world);
     world.events.clear();
 
-    let elsewhere = Room {
+    world.command(CommandFrame {
         worker: WorkerId(9),
-    };
-    world.command(frame(Command::EnsureRoom(elsewhere)));
+        ..frame(Command::EnsureRoom)
+    });
 
     let mut other_certificate = peer.clone();
     other_certificate.remote_fingerprint_sha256[5] ^= 1;

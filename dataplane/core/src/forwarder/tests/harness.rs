@@ -9,7 +9,7 @@ use crate::rtp::{
 use crate::{Clock, PacketSink, Path};
 use bedside_protocol::{
     Codec, Command, Encoding, Event, ExtensionIds, Generation, IceCredentials, Layer, Mid,
-    PayloadTypes, Peer, PeerId, Room, RoomId, Secret, Subscription, Track, TrackId, WorkerId,
+    PayloadTypes, Peer, PeerId, Relay, RoomId, Secret, Subscription, Track, TrackId,
 };
 use bedside_srtp::{Error, MasterKey, Opener, Profile, Sealer};
 use std::collections::BTreeMap;
@@ -189,12 +189,7 @@ impl World {
     }
 
     pub(super) fn room(&mut self, room: RoomId) {
-        self.command_in(
-            room,
-            Command::EnsureRoom(Room {
-                worker: WorkerId(0),
-            }),
-        );
+        self.command_in(room, Command::EnsureRoom);
     }
 
     pub(super) fn command(&mut self, command: Command) {
@@ -512,6 +507,7 @@ pub(super) fn audio_track(track: u64, publisher: u64) -> Track {
         encodings: vec![encoding(Layer::Low, None)],
         nack: true,
         muted: false,
+        relay: Relay::None,
     }
 }
 
@@ -534,6 +530,7 @@ pub(super) fn video_track(track: u64, publisher: u64) -> Track {
         ],
         nack: true,
         muted: false,
+        relay: Relay::None,
     }
 }
 
