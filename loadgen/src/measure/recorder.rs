@@ -10,6 +10,8 @@ pub struct Recorder {
     pub(super) pending: Measurements,
     /// No report before this time, nanoseconds of the monotonic clock.
     next_report_ns: u64,
+    /// Packets and bytes that arrived and were reported.
+    delivered: (u64, u64),
 }
 
 /// Time between two reports to the board.
@@ -91,6 +93,16 @@ impl Recorder {
         }
     }
 
+    /// Packets, without duplicates, and bytes that arrived since the recorder was made.
+    #[must_use]
+    pub fn delivered(&self) -> (u64, u64) {
+        let (packets, bytes) = self.delivered;
+        (
+            packets + self.pending.packets_received,
+            bytes + self.pending.bytes_received,
+        )
+    }
+
     /// Adds what was measured to the board, at most once a second.
     pub fn report_to(&mut self, board: &Board, now_ns: u64) {
         if now_ns >= self.next_report_ns {
@@ -102,6 +114,7 @@ impl Recorder {
     pub fn report_now(&mut self, board: &Board, now_ns: u64) {
         self.next_report_ns = now_ns + REPORT_INTERVAL_NS;
         board.take(&self.pending, now_ns);
+        self.delivered = self.delivered();
         self.pending.clear();
     }
 }

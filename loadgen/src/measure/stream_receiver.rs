@@ -21,6 +21,10 @@ pub struct StreamReceiver {
     source: Option<u32>,
     /// Lowest and highest number so far.
     numbers: Option<(u64, u64)>,
+    /// Added to the first sequence number: the cycle that the stream is first seen in, and one.
+    first_cycle: u64,
+    /// Packets that arrived, or are taken as delivered.
+    received: u64,
     arrived: Window,
     markers: Window,
     jitter: Jitter,
@@ -73,6 +77,8 @@ impl StreamReceiver {
             wanted_ns: Some(wanted_ns),
             source: None,
             numbers: None,
+            first_cycle: CYCLE,
+            received: 0,
             arrived: Window::default(),
             markers: Window::default(),
             jitter: Jitter::default(),
@@ -109,11 +115,39 @@ impl StreamReceiver {
             .map(|(_, highest)| highest.saturating_sub(CYCLE))
     }
 
+    /// Packets that the numbers say were sent to us, and packets that arrived, so far.
+    #[must_use]
+    pub fn expected_and_received(&self) -> (u64, u64) {
+        let expected = self
+            .numbers
+            .map_or(0, |(lowest, highest)| highest + 1 - lowest);
+        (expected, self.received)
+    }
+
+    /// Interarrival jitter in clock ticks, as receiver reports give it.
+    #[must_use]
+    pub fn jitter_ticks(&self) -> u32 {
+        let ticks = self.jitter.jitter_ns * u64::from(self.clock_hz) / 1_000_000_000;
+        u32::try_from(ticks).unwrap_or(u32::MAX)
+    }
+
+    /// Whether nothing usable has arrived yet.
+    #[must_use]
+    pub fn awaits_first_frame(&self) -> bool {
+        self.wanted_ns.is_some()
+    }
+
+    /// The stream began in the cycle before the one that was thought to be its first. To be called
+    /// before its first packet is taken, when that opens under the next index only.
+    pub fn skip_cycle(&mut self) {
+        self.first_cycle += CYCLE;
+    }
+
     /// Numbers here are indices moved up by one cycle, so that one just before the first packet
     /// of a stream has a place too.
     fn number_of(&self, sequence: u16) -> u64 {
         match self.numbers {
-            None => CYCLE + u64::from(sequence),
+            None => self.first_cycle + u64::from(sequence),
             Some((_, highest)) => {
                 let [.., high, low] = highest.to_be_bytes();
                 let ahead = sequence.wrapping_sub(u16::from_be_bytes([high, low]));
@@ -157,6 +191,7 @@ impl StreamReceiver {
         }
         outcome.is_new = true;
         pending.packets_received += 1;
+        self.received += 1;
         self.arrived.insert(number);
         if arrival.marker {
             self.markers.insert(number);
@@ -181,6 +216,7 @@ impl StreamReceiver {
         if number > highest {
             let packets = number - highest;
             recorder.counted(packets, packets * arrival.bytes as u64);
+            self.received += packets;
             self.numbers = Some((lowest, number));
         }
         self.read_stamp(arrival, recorder);

@@ -1,0 +1,67 @@
+//! Dropping media in the kernel, and what that means for counting.
+//!
+//! A fleet that stands for a thousand receivers on the server's own host would cost more than the
+//! server if it read everything. So a socket filter (classic BPF) lets STUN, DTLS and RTCP through
+//! and drops RTP, but for one message in N, chosen at random.
+//!
+//! # What is counted
+//! A server sends many packets in one message (GSO), and on loopback such a message arrives whole.
+//! What happens then depends on the receiving socket (Linux 6.18, measured):
+//!
+//! - Without `UDP_GRO` the kernel cuts the message into packets first, **in the sender's context**,
+//!   and runs the filter on each: the socket's drop count is packets, but the sender pays for work
+//!   that a network card would have done, or the other host.
+//! - With `UDP_GRO` the filter runs once on the whole message and drops it whole: the drop count is
+//!   messages, and the sender pays for no more than handing it over.
+//!
+//! The second is what a sender pays with a real network, so sinks use it (quinn-udp turns `UDP_GRO`
+//! on). Packets are then counted by their sequence numbers, not by the drop count: the server
+//! numbers each subscriber's stream without gaps, so between two messages that are let through lie
+//! as many packets as the numbers say. The choice is random and not by sequence number, because
+//! messages begin at numbers that are anything but random. What the count does not see is a packet
+//! that the server numbered and the kernel lost: whoever needs to know lets some participants be
+//! real readers, which see every gap.
+
+use socket2::SockFilter;
+
+/// A filter that passes everything but RTP, and of RTP one message in `one_in` (0 counts as 1).
+pub(super) fn pass_one_in(one_in: u32) -> [SockFilter; 13] {
+    let one_in = one_in.max(1);
+    [
+        // Whatever is too short is not RTP.
+        SockFilter::new(LOAD_LENGTH, 0, 0, 0),
+        SockFilter::new(JUMP_IF_GREATER, 0, 9, PAYLOAD + 1),
+        // RFC 7983: RTP and RTCP begin with 128 to 191.
+        SockFilter::new(LOAD_BYTE, 0, 0, PAYLOAD),
+        SockFilter::new(AND, 0, 0, 0xC0),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 6, 0x80),
+        // RFC 5761: RTCP goes on with 192 to 223.
+        SockFilter::new(LOAD_BYTE, 0, 0, PAYLOAD + 1),
+        SockFilter::new(AND, 0, 0, 0xE0),
+        SockFilter::new(JUMP_IF_EQUAL, 3, 0, 0xC0),
+        // RTP: draw.
+        SockFilter::new(LOAD_WORD, 0, 0, RANDOM),
+        SockFilter::new(MODULO, 0, 0, one_in),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+        SockFilter::new(RETURN, 0, 0, 0),
+    ]
+}
+
+/// The kernel shows a UDP socket's filter the datagram from its UDP header on.
+const PAYLOAD: u32 = 8;
+
+// Instruction codes (linux/bpf_common.h), and the ancillary "address" of a random number
+// (linux/filter.h: SKF_AD_OFF + SKF_AD_RANDOM).
+const LOAD_WORD: u16 = 0x20;
+const LOAD_BYTE: u16 = 0x30;
+const LOAD_LENGTH: u16 = 0x80;
+const AND: u16 = 0x54;
+const MODULO: u16 = 0x94;
+const JUMP_IF_EQUAL: u16 = 0x15;
+const JUMP_IF_GREATER: u16 = 0x25;
+const RETURN: u16 = 0x06;
+const RANDOM: u32 = 0xFFFF_F000 + 56;
+
+#[cfg(test)]
+mod tests;
