@@ -4,8 +4,9 @@
 use bedside_protocol::frame::{self, Decoder};
 use bedside_protocol::{
     Command, CommandFrame, DataplaneConfig, EventFrame, FromControl, FromDataplane, Generation,
-    Hello, PROTOCOL_VERSION, PeerId, Refusal, Room, RoomId, TrackId, Welcome, WorkerId,
+    Hello, PROTOCOL_VERSION, PeerId, Refusal, RoomId, TrackId, Welcome, WorkerId,
 };
+use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr};
 use std::os::unix::net::UnixStream;
@@ -39,6 +40,9 @@ pub enum Error {
     /// It closed the connection.
     #[error("the data plane closed the connection")]
     Closed,
+    /// The room was not made here.
+    #[error("there is no such room")]
+    NoRoom,
     /// No identifiers could be drawn.
     #[error("the host gave no random number")]
     Random,
@@ -53,7 +57,7 @@ pub struct Dataplane {
     generation: Generation,
     events: Receiver<Result<EventFrame, Error>>,
     reader: Option<JoinHandle<()>>,
-    rooms: Vec<(RoomId, WorkerId)>,
+    rooms: HashMap<RoomId, WorkerId>,
     /// The next identifier of any kind: none is used twice within a boot.
     next_id: u64,
     out: Vec<u8>,
@@ -109,18 +113,14 @@ impl Dataplane {
             generation,
             events,
             reader: Some(reader),
-            rooms: Vec::new(),
+            rooms: HashMap::new(),
             next_id: first_id,
             out,
         };
-        let left_behind: Vec<RoomId> = dataplane
-            .welcome
-            .workers
-            .iter()
-            .flat_map(|worker| worker.rooms.iter().copied())
-            .collect();
-        for room in left_behind {
-            dataplane.command(room, Command::RemoveRoom)?;
+        for info in dataplane.welcome.workers.clone() {
+            for room in info.rooms {
+                dataplane.send(info.worker, room, Command::RemoveRoom)?;
+            }
         }
         Ok(dataplane)
     }
@@ -137,8 +137,8 @@ impl Dataplane {
     /// The connection failed.
     pub fn make_room(&mut self, worker: WorkerId) -> Result<RoomId, Error> {
         let room = RoomId(self.id());
-        self.command(room, Command::EnsureRoom(Room { worker }))?;
-        self.rooms.push((room, worker));
+        self.rooms.insert(room, worker);
+        self.send(worker, room, Command::EnsureRoom)?;
         Ok(room)
     }
 
@@ -154,7 +154,7 @@ impl Dataplane {
     /// Where the media of a room is received.
     #[must_use]
     pub fn address_of(&self, room: RoomId) -> Option<SocketAddr> {
-        let (_, worker) = self.rooms.iter().rfind(|(made, _)| *made == room)?;
+        let worker = self.rooms.get(&room)?;
         let mut workers = self.welcome.workers.iter();
         let info = workers.find(|info| info.worker == *worker)?;
         info.addresses.first().copied()
@@ -175,14 +175,20 @@ impl Dataplane {
         self.next_id
     }
 
-    /// Says what should be.
+    /// Says what should be in a room that was made here.
     ///
     /// # Errors
-    /// The connection failed.
+    /// The connection failed, or there is no such room.
     pub fn command(&mut self, room: RoomId, command: Command) -> Result<(), Error> {
+        let worker = *self.rooms.get(&room).ok_or(Error::NoRoom)?;
+        self.send(worker, room, command)
+    }
+
+    fn send(&mut self, worker: WorkerId, room: RoomId, command: Command) -> Result<(), Error> {
         let frame = FromControl::Command(CommandFrame {
             generation: self.generation,
             room,
+            worker,
             command,
         });
         self.out.clear();
@@ -223,8 +229,8 @@ impl Dataplane {
 impl Drop for Dataplane {
     fn drop(&mut self) {
         // What fails here is what has failed before.
-        for (room, _) in std::mem::take(&mut self.rooms) {
-            drop(self.command(room, Command::RemoveRoom));
+        for (room, worker) in std::mem::take(&mut self.rooms) {
+            drop(self.send(worker, room, Command::RemoveRoom));
         }
         drop(self.stream.shutdown(Shutdown::Both));
         // Unblocks a reader whose queue is full.

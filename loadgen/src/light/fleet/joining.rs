@@ -11,7 +11,7 @@ use crate::media::Source;
 use crate::pacing::Clock;
 use bedside_protocol::{
     Command, Encoding, Event, ExtensionIds, IceCredentials, Layer, MediaKind, Mid, PayloadTypes,
-    Peer, PeerId, RoomId, Secret, Subscription, Track, TrackId,
+    Peer, PeerId, Relay, RoomId, Secret, Subscription, Track, TrackId,
 };
 use std::time::Duration;
 use str0m::IceCreds;
@@ -264,6 +264,7 @@ fn track_of(
         encodings,
         nack: false,
         muted: false,
+        relay: Relay::default(),
     }
 }
 
