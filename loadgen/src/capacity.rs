@@ -7,7 +7,6 @@
 use crate::report::number;
 use crate::report::summary::Measured;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 /// What a server must keep.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
@@ -250,12 +249,6 @@ const STEPS_MAX: usize = 24;
 
 /// The capacity is known well enough when more than it by this share was too much.
 const WIDTH_MIN: f64 = 0.05;
-
-/// A step of a ramp: time for things to settle, and time to measure. Long enough for a p99 of
-/// thousands of packets, short enough that a search takes minutes.
-pub const SETTLE: Duration = Duration::from_secs(3);
-/// See [`SETTLE`].
-pub const STEP: Duration = Duration::from_secs(8);
 
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 pub mod html;
 pub mod machine;
 pub mod number;
+pub mod pages;
 pub mod plot;
 pub mod summary;
 

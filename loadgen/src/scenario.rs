@@ -17,6 +17,7 @@ pub use plan::{Plan, PlannedParticipant, PlannedRoom};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+pub use text::{parse_duration, parse_share, write_duration};
 
 /// What a run does.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

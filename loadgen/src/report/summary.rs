@@ -2,7 +2,7 @@
 //! each field; fields keep their names and meaning while [`SCHEMA`] stays the same, new ones may
 //! come.
 
-use crate::capacity::Ramp;
+use crate::capacity::{Bound, Ramp};
 use crate::kernel::Cost;
 use crate::measure::{Histogram, Measurements, Second};
 use crate::report::machine::Machine;
@@ -42,6 +42,9 @@ pub struct Summary {
     pub ended: Ended,
     /// What was measured; of a ramp: at its capacity, or in its last step.
     pub measured: Measured,
+    /// What the server had to keep, where that was stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Bound>,
     /// The ramp, where it was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ramp: Option<Ramp>,

@@ -33,12 +33,18 @@ pub fn find(name: &str) -> Result<Scenario, Error> {
     let file = Path::new(name);
     // A bare word that is no file was meant to be a name.
     if !file.exists() && !name.contains(['/', '.']) {
-        return Err(Error::Unknown {
-            name: name.to_owned(),
-            shipped: SHIPPED.iter().map(|shipped| shipped.name).collect(),
-        });
+        return Err(unknown(name));
     }
     Scenario::load(file)
+}
+
+/// What to say of a name that is none: those that there are.
+#[must_use]
+pub fn unknown(name: &str) -> Error {
+    Error::Unknown {
+        name: name.to_owned(),
+        shipped: SHIPPED.iter().map(|shipped| shipped.name).collect(),
+    }
 }
 
 macro_rules! shipped {

@@ -204,10 +204,10 @@ fn scaling_changes_how_many_rooms_there_are() {
 fn durations_read_back_from_what_they_write() {
     for microseconds in [0, 1, 999, 1_000, 1_500, 1_000_000, 90_000_000] {
         let duration = Duration::from_micros(microseconds);
-        let written = text::write_duration(duration);
-        assert_eq!(text::parse_duration(&written), Some(duration), "{written}");
+        let written = write_duration(duration);
+        assert_eq!(parse_duration(&written), Some(duration), "{written}");
     }
     for wrong in ["", "10", "s", "-1s", "1 year", "1e3s"] {
-        assert_eq!(text::parse_duration(wrong), None, "{wrong}");
+        assert_eq!(parse_duration(wrong), None, "{wrong}");
     }
 }

@@ -131,7 +131,8 @@ pub(super) mod packets_per_frame {
 }
 
 /// A duration as people write it: a number and one of `us`, `ms`, `s`, `m`, `h`.
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = split_unit(text)?;
     let seconds = match unit {
         "us" => number / 1e6,
@@ -146,7 +147,8 @@ pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 /// The shortest way to write a duration that [`parse_duration`] reads back.
-pub(crate) fn write_duration(duration: Duration) -> String {
+#[must_use]
+pub fn write_duration(duration: Duration) -> String {
     let nanoseconds = duration.as_nanos();
     if nanoseconds.is_multiple_of(1_000_000_000) {
         format!("{}s", duration.as_secs())
@@ -158,7 +160,8 @@ pub(crate) fn write_duration(duration: Duration) -> String {
 }
 
 /// A share: "2%" or "0.02".
-pub(crate) fn parse_share(text: &str) -> Option<f64> {
+#[must_use]
+pub fn parse_share(text: &str) -> Option<f64> {
     let (number, unit) = split_unit(text)?;
     match unit {
         "%" => Some(number / 100.0),
