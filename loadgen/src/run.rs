@@ -115,8 +115,8 @@ pub enum Ended {
 #[non_exhaustive]
 pub enum Error {
     /// The participants could not begin.
-    #[error("{0}")]
-    Player(PlayerError),
+    #[error("the participants could not join")]
+    Player(#[source] PlayerError),
     /// The server or this process cannot be watched.
     #[error(transparent)]
     Kernel(#[from] kernel::Error),
@@ -226,10 +226,13 @@ impl<'a> Watch<'a> {
         let mut next_look_ns = self.phase_began_ns + SECOND_NS;
         loop {
             match self.player_ended.recv_timeout(TICK) {
-                // It says why when it is joined.
+                // If it could not go on, it says why when it is joined.
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => {
                     self.close()?;
-                    return Ok(Ended::Interrupted);
+                    return Ok(match stop.is_stopped() {
+                        true => Ended::Interrupted,
+                        false => Ended::Complete,
+                    });
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -362,7 +365,7 @@ impl<'a> Watch<'a> {
             Err(error) if joined_before + measurements.joined == 0 => {
                 return Err(Error::Player(error));
             }
-            Err(error) => Ended::Failed(error.to_string()),
+            Err(error) => Ended::Failed(with_causes(&*error)),
         };
         if let Some(before) = &self.before {
             measurements.join.add(&before.join);
@@ -381,6 +384,16 @@ impl<'a> Watch<'a> {
             ended,
         })
     }
+}
+
+fn with_causes(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
 }
 
 fn between(before: Option<&Sample>, after: Option<&Sample>) -> Option<Cost> {

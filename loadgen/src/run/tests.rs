@@ -92,7 +92,8 @@ fn players_that_cannot_begin_are_an_error_and_those_that_cannot_go_on_an_outcome
     };
     let refused: Player<'_> = &|_, _, _| Err("wrong secret".into());
     let error = play(refused).unwrap_err();
-    assert_eq!(error.to_string(), "wrong secret");
+    let cause = StdError::source(&error).unwrap();
+    assert_eq!(cause.to_string(), "wrong secret");
 
     let cut_off: Player<'_> = &|_, board, _| {
         let mut recorder = Recorder::new();
