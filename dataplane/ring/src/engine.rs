@@ -81,9 +81,9 @@ impl Running {
     }
 
     /// A buffer that was received into may be used again.
-    pub(crate) fn give_back(&mut self, buffers: &ReceiveBuffers, buffer: u16) {
+    pub(crate) fn give_back(&mut self, buffer: u16) {
         match self {
-            Self::IoUring(engine) => engine.give_back(buffers, buffer),
+            Self::IoUring(engine) => engine.give_back(buffer),
             // It begins with the first buffer in each wait.
             Self::Epoll(_) => {}
         }
@@ -124,7 +124,7 @@ impl Running {
         timeout: Option<Duration>,
     ) -> Result<(), RingError> {
         match self {
-            Self::IoUring(engine) => engine.wait(flight, timeout),
+            Self::IoUring(engine) => engine.wait(flight, buffers, timeout),
             Self::Epoll(engine) => engine.wait(flight, buffers, timeout),
         }
     }

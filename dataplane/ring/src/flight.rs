@@ -87,13 +87,9 @@ impl Flight {
 
     /// A receive ended without a datagram.
     pub(crate) fn receive_failed(&mut self, errno: i32) {
-        if errno == libc::ENOBUFS {
-            self.statistics.receive_buffers_exhausted += 1;
-        } else {
-            self.statistics.receive_errors += 1;
-            self.receive_failures += 1;
-            self.receive_errno = errno;
-        }
+        self.statistics.receive_errors += 1;
+        self.receive_failures += 1;
+        self.receive_errno = errno;
     }
 
     /// The kernel took a message, or refused it with the negative of an error number. With `more`,

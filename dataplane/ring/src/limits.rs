@@ -14,6 +14,11 @@ pub const RECEIVE_BUFFERS_MIN: u16 = 8;
 /// buffer is the better place to queue.
 pub const RECEIVE_BUFFERS_MAX: u16 = 4_096;
 
+/// Fewest receive buffers that io_uring has at a time, if there are so many: what one wake-up of a
+/// busy worker brings. It fills those 64 first lines and payloads in turn, which stay in the
+/// second-level cache.
+pub const RECEIVE_WINDOW_MIN: u16 = 64;
+
 /// Bytes from one receive buffer to the next. It holds what the kernel puts in front
 /// (`RECEIVE_HEADER_BYTES`) and the longest UDP payload there is, 65,527 bytes over IPv6, so that a
 /// coalesced train is never cut. 257 x 256: not a multiple of the page size, so that the

@@ -95,25 +95,26 @@ impl Sender {
             drops.oversized += 1;
             return None;
         }
-        let found = self
-            .flight
-            .sockets
-            .iter()
-            .position(|socket| socket.local == local);
-        let Some(socket) = found.and_then(|index| u8::try_from(index).ok()) else {
-            drops.unknown_local += 1;
-            return None;
+        let sockets = &self.flight.sockets;
+        let socket = match &self.run {
+            // Most packets go where the one before went.
+            Some(run)
+                if run.destination == destination
+                    && sockets[usize::from(run.socket)].local == local =>
+            {
+                run.socket
+            }
+            _ => {
+                let found = sockets.iter().position(|socket| socket.local == local);
+                let Some(socket) = found.and_then(|index| u8::try_from(index).ok()) else {
+                    drops.unknown_local += 1;
+                    return None;
+                };
+                self.close_run();
+                self.flight.slabs.align();
+                socket
+            }
         };
-        if self
-            .run
-            .as_ref()
-            .is_some_and(|run| run.socket != socket || run.destination != destination)
-        {
-            self.close_run();
-        }
-        if self.run.is_none() {
-            self.flight.slabs.align();
-        }
         let place = self
             .flight
             .slabs

@@ -170,7 +170,7 @@ impl Ring {
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<Wakeup, RingError> {
         for train in self.trains.drain(..) {
             self.buffers.give_back(train.buffer);
-            self.sender.engine.give_back(&self.buffers, train.buffer);
+            self.sender.engine.give_back(train.buffer);
         }
         self.sender.close_run();
         let Sender { engine, flight, .. } = &mut self.sender;
@@ -237,7 +237,7 @@ impl Ring {
                         Unusable::Malformed => drops.malformed += 1,
                     }
                     self.buffers.give_back(arrived.buffer);
-                    engine.give_back(&self.buffers, arrived.buffer);
+                    engine.give_back(arrived.buffer);
                 }
             }
         }

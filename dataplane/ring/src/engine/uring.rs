@@ -96,11 +96,9 @@ impl Uring {
         Ok(())
     }
 
-    /// Lends a buffer to the kernel again.
-    pub(crate) fn give_back(&mut self, buffers: &ReceiveBuffers, buffer: u16) {
-        // SAFETY: a completion had named the buffer, its batch is gone, and `start` had the
-        // promise that `buffers` lives long enough.
-        unsafe { self.provided.lend(buffers, buffer) };
+    /// A buffer that was received into may be lent again.
+    pub(crate) fn give_back(&mut self, buffer: u16) {
+        self.provided.give_back(buffer);
     }
 
     /// Queues a message, submitting those before it when the queue is full. `false` when the
@@ -157,9 +155,12 @@ impl Uring {
     pub(crate) fn wait(
         &mut self,
         flight: &mut Flight,
+        buffers: &ReceiveBuffers,
         timeout: Option<Duration>,
     ) -> Result<(), RingError> {
-        self.provided.publish();
+        // SAFETY: `start` had the promise that `buffers` lives long enough; what was given back was
+        // in a batch that is gone.
+        unsafe { self.provided.refill(buffers) };
         flight.statistics.receive_rearms += self.arm(flight);
         self.enter(flight, timeout)
     }
@@ -295,11 +296,18 @@ impl Uring {
                         self.armed[usize::from(socket)] = false;
                     }
                     match (usize::try_from(result), cqueue::buffer_select(flags)) {
-                        (Ok(bytes), Some(buffer)) => flight.received(Arrived {
-                            buffer,
-                            bytes,
-                            socket,
-                        }),
+                        (Ok(bytes), Some(buffer)) => {
+                            self.provided.taken();
+                            flight.received(Arrived {
+                                buffer,
+                                bytes,
+                                socket,
+                            });
+                        }
+                        _ if result == -libc::ENOBUFS => {
+                            self.provided.ran_out();
+                            flight.statistics.receive_buffers_exhausted += 1;
+                        }
                         _ => flight.receive_failed(-result),
                     }
                 }
