@@ -1,7 +1,7 @@
 //! The deterministic simulator: whole rooms on virtual time, in one thread, from one seed.
 //!
-//! A [`Simulation`] holds one [`Forwarder`](bedside_core::forwarder::Forwarder) and any number of
-//! scripted [`Endpoint`]s that publish and receive over seeded [`Link`]s with loss, delay, jitter
+//! A [`Simulation`] holds a [`Forwarder`](bedside_core::forwarder::Forwarder) for each worker and
+//! any number of scripted [`Endpoint`]s that publish and receive over seeded [`Link`]s with loss, delay, jitter
 //! and duplication. Nothing in it reads a clock or a random source, so that a run is a function
 //! of its seed: a failure prints the seed, and the seed replays it. What endpoints put on and
 //! take off the wire is written here anew, in [`wire`], so that a mistake of the forwarder's own

@@ -1,4 +1,4 @@
-//! A forwarder, its participants and the network between them, on virtual time.
+//! Workers, their participants and the network between them, on virtual time.
 
 use crate::{
     Endpoint, Figures, Impairment, Link, Violation,
@@ -7,11 +7,11 @@ use crate::{
 };
 use bedside_core::{
     Clock, PacketSink, Path,
-    forwarder::{Forwarder, MediaDatagram, MediaKeys},
+    forwarder::{Forwarder, ForwarderStatistics, MediaDatagram, MediaKeys, RelayBatch},
 };
 use bedside_protocol::{
     Codec, Command, Encoding, Event, ExtensionIds, Generation, IceCredentials, Layer, Mid,
-    PayloadTypes, Peer, PeerId, Relay, RoomId, Secret, Subscription, Track, TrackId,
+    PayloadTypes, Peer, PeerId, Relay, RoomId, Secret, Subscription, Track, TrackId, WorkerId,
 };
 use bedside_srtp::{MasterKey, Profile};
 use rand_chacha::ChaCha8Rng;
@@ -36,17 +36,27 @@ pub struct Participant {
 pub struct Simulation {
     start: Instant,
     now: Instant,
-    forwarder: Forwarder,
+    /// By worker.
+    forwarders: Vec<Forwarder>,
     random: ChaCha8Rng,
     endpoints: BTreeMap<u16, Joined>,
     by_address: BTreeMap<SocketAddr, u16>,
     /// Datagrams under way, by arrival and the order in which they were sent.
     to_server: BTreeMap<(Instant, u64), (u16, Vec<u8>)>,
     to_clients: BTreeMap<(Instant, u64), (u16, Vec<u8>)>,
+    /// Batches under way between workers, and when the last one of each pair arrives.
+    between: BTreeMap<(Instant, u64), Relayed>,
+    between_until: BTreeMap<(WorkerId, WorkerId), Instant>,
     sent: u64,
     events: Vec<(RoomId, Event)>,
     digest: DefaultHasher,
     generation: Generation,
+}
+
+struct Relayed {
+    from: WorkerId,
+    to: WorkerId,
+    batch: Box<RelayBatch>,
 }
 
 struct Joined {
@@ -98,15 +108,23 @@ impl PacketSink for Collected {
 /// Arrivals within this time share a wake-up.
 const WAKE_UP: Duration = Duration::from_millis(1);
 
+/// How long a worker may take to see what another one has for it, in microseconds.
+const ASLEEP_US_MAX: u64 = 300;
+
 const GENERATION: Generation = Generation(1);
 
 impl Simulation {
-    /// An empty server.
+    /// An empty server of one worker.
     #[must_use]
     pub fn new(seed: u64) -> Self {
+        Self::with_workers(seed, 1)
+    }
+
+    /// An empty server. Participants are spread over its workers by their number, so that every
+    /// room of several spans them.
+    #[must_use]
+    pub fn with_workers(seed: u64, count: u16) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let mut forwarder_seed = [0; 32];
-        random.fill_bytes(&mut forwarder_seed);
         #[expect(
             clippy::disallowed_methods,
             reason = "the origin of virtual time; never shown"
@@ -119,12 +137,20 @@ impl Simulation {
         Self {
             start,
             now: start,
-            forwarder: Forwarder::new(forwarder_seed, clock),
+            forwarders: (0..count)
+                .map(|_| {
+                    let mut seed = [0; 32];
+                    random.fill_bytes(&mut seed);
+                    Forwarder::new(seed, clock)
+                })
+                .collect(),
             random,
             endpoints: BTreeMap::new(),
             by_address: BTreeMap::new(),
             to_server: BTreeMap::new(),
             to_clients: BTreeMap::new(),
+            between: BTreeMap::new(),
+            between_until: BTreeMap::new(),
             sent: 0,
             events: Vec::new(),
             digest: DefaultHasher::new(),
@@ -138,8 +164,9 @@ impl Simulation {
     /// On a number that is in use.
     pub fn join(&mut self, participant: Participant, impairment: Impairment) {
         let Participant { number, room } = participant;
-        self.command(room, Command::EnsureRoom);
-        self.command(room, Command::EnsurePeer(Box::new(peer(number))));
+        let worker = self.worker(number);
+        self.command_on(worker, room, Command::EnsureRoom);
+        self.command_on(worker, room, Command::EnsurePeer(Box::new(peer(number))));
         let profile = [Profile::AeadAes256Gcm, Profile::AeadAes128Gcm][usize::from(number % 2)];
         let (client, server) = (self.key(profile), self.key(profile));
         let endpoint = Endpoint::new(
@@ -155,10 +182,11 @@ impl Simulation {
             receive: client.master(),
             send: server.master(),
         };
-        self.forwarder
-            .peer_connected(self.now, peer_id(number), keys, path(number));
+        let now = self.now;
+        self.forwarder(worker)
+            .peer_connected(now, peer_id(number), keys, path(number));
         for track in tracks(number) {
-            self.command(room, Command::EnsureTrack(track));
+            self.command_on(worker, room, Command::EnsureTrack(track));
         }
         let seed = self.random.next_u64();
         let joined = Joined {
@@ -205,9 +233,50 @@ impl Simulation {
         joined
             .subscriptions
             .insert(publisher, subscriptions.clone());
-        for subscription in subscriptions {
-            self.command(room, Command::EnsureSubscription(subscription));
+        let worker = self.worker(subscriber);
+        for (worker, command) in self.published(publisher) {
+            self.command_on(worker, room, command);
         }
+        for subscription in subscriptions {
+            self.command_on(worker, room, Command::EnsureSubscription(subscription));
+        }
+    }
+
+    fn worker(&self, number: u16) -> WorkerId {
+        let count = u16::try_from(self.forwarders.len()).expect("few workers");
+        WorkerId(number % count)
+    }
+
+    fn forwarder(&mut self, worker: WorkerId) -> &mut Forwarder {
+        &mut self.forwarders[usize::from(worker.0)]
+    }
+
+    /// The workers other than `publisher`'s own on which somebody receives it.
+    fn audience(&self, publisher: u16) -> BTreeSet<WorkerId> {
+        let own = self.worker(publisher);
+        self.endpoints
+            .iter()
+            .filter(|(_, joined)| joined.subscriptions.contains_key(&publisher))
+            .map(|(&number, _)| self.worker(number))
+            .filter(|worker| *worker != own)
+            .collect()
+    }
+
+    /// What has to be said of a participant's tracks, and to which worker.
+    fn published(&self, publisher: u16) -> Vec<(WorkerId, Command)> {
+        let own = self.worker(publisher);
+        let audience = self.audience(publisher);
+        let mut commands = Vec::new();
+        for track in tracks(publisher) {
+            let with = |relay| {
+                let track = track.clone();
+                Command::EnsureTrack(Track { relay, ..track })
+            };
+            commands.extend(audience.iter().map(|&to| (to, with(Relay::From(own)))));
+            let to = audience.iter().copied().collect();
+            commands.push((own, with(Relay::To(to))));
+        }
+        commands
     }
 
     /// Changes what `subscriber` wants of `publisher`'s video.
@@ -223,43 +292,45 @@ impl Simulation {
             .expect("subscribed");
         (video.layer_max, video.paused) = (layer_max, paused);
         let command = Command::EnsureSubscription(video.clone());
-        self.command(room, command);
+        self.command_on(self.worker(subscriber), room, command);
     }
 
     /// A control plane was killed and another takes over: everything wanted is stated anew by a
     /// newer generation, and then reconciled. Whoever is in `forgotten` is not stated.
     pub fn take_over(&mut self, forgotten: &[u16]) {
         self.generation = Generation(self.generation.0 + 1);
-        let mut commands = Vec::new();
-        let mut rooms = BTreeSet::new();
-        let kept = |number: &u16| !forgotten.contains(number);
-        for (&number, joined) in self.endpoints.iter().filter(|(number, _)| kept(number)) {
-            let room = joined.participant.room;
-            if rooms.insert(room) {
-                commands.push((0, room, Command::EnsureRoom));
-            }
-            commands.push((1, room, Command::EnsurePeer(Box::new(peer(number)))));
-            commands.extend(tracks(number).map(|track| (2, room, Command::EnsureTrack(track))));
-            let wanted = joined
-                .subscriptions
-                .iter()
-                .filter(|(publisher, _)| kept(publisher));
-            commands.extend(wanted.flat_map(|(_, subscriptions)| {
-                subscriptions
-                    .clone()
-                    .map(|wanted| (3, room, Command::EnsureSubscription(wanted)))
-            }));
-        }
-        commands.sort_by_key(|&(order, ..)| order);
-        for (_, room, command) in commands {
-            self.command(room, command);
-        }
-        for room in rooms {
-            self.command(room, Command::Reconcile);
-        }
         for number in forgotten {
             let gone = self.endpoints.remove(number);
             assert!(gone.is_some(), "participant {number} is there");
+        }
+        for joined in self.endpoints.values_mut() {
+            let kept = |publisher: &u16, _: &mut _| !forgotten.contains(publisher);
+            joined.subscriptions.retain(kept);
+        }
+        let mut commands = Vec::new();
+        let mut parts = BTreeSet::new();
+        for (&number, joined) in &self.endpoints {
+            let room = joined.participant.room;
+            let worker = self.worker(number);
+            if parts.insert((worker, room)) {
+                commands.push((0, worker, room, Command::EnsureRoom));
+            }
+            let peer = Command::EnsurePeer(Box::new(peer(number)));
+            commands.push((1, worker, room, peer));
+            let tracks = self.published(number).into_iter();
+            commands.extend(tracks.map(|(worker, command)| (2, worker, room, command)));
+            let wanted = joined.subscriptions.values().flatten().cloned();
+            commands.extend(wanted.map(|wanted| {
+                let command = Command::EnsureSubscription(wanted);
+                (3, worker, room, command)
+            }));
+        }
+        commands.sort_by_key(|&(order, ..)| order);
+        for (_, worker, room, command) in commands {
+            self.command_on(worker, room, command);
+        }
+        for (worker, room) in parts {
+            self.command_on(worker, room, Command::Reconcile);
         }
     }
 
@@ -278,23 +349,50 @@ impl Simulation {
     /// # Panics
     /// If they have not joined.
     pub fn leave(&mut self, number: u16) -> Endpoint {
+        let heard_on = self.audience(number);
         let joined = self.endpoints.remove(&number).expect("joined");
         self.by_address.remove(&path(number).remote);
-        self.command(
-            joined.participant.room,
-            Command::RemovePeer {
-                peer: peer_id(number),
-            },
-        );
+        let (worker, room) = (self.worker(number), joined.participant.room);
+        let peer = peer_id(number);
+        self.command_on(worker, room, Command::RemovePeer { peer });
+        for track in tracks(number) {
+            let track = track.track;
+            for &worker in &heard_on {
+                self.command_on(worker, room, Command::RemoveTrack { track });
+            }
+        }
+        // Nobody may be left on its worker who hears what it heard.
+        for &publisher in joined.subscriptions.keys() {
+            if !self.endpoints.contains_key(&publisher) {
+                continue;
+            }
+            let still = self.audience(publisher).contains(&worker);
+            if worker != self.worker(publisher) && !still {
+                for track in tracks(publisher) {
+                    let track = track.track;
+                    self.command_on(worker, room, Command::RemoveTrack { track });
+                }
+            }
+            for (worker, command) in self.published(publisher) {
+                self.command_on(worker, room, command);
+            }
+        }
         joined.endpoint
     }
 
-    /// Sends a command as the control plane would.
-    pub fn command(&mut self, room: u16, command: Command) {
+    /// Sends a command to every worker, as the control plane would about a whole room.
+    pub fn command(&mut self, room: u16, command: &Command) {
+        for worker in (0..).take(self.forwarders.len()).map(WorkerId) {
+            self.command_on(worker, room, command.clone());
+        }
+    }
+
+    fn command_on(&mut self, worker: WorkerId, room: u16, command: Command) {
         let room = RoomId(u64::from(room));
-        self.forwarder
-            .handle_command(self.now, self.generation, room, &command);
-        self.drain_events();
+        let (now, generation) = (self.now, self.generation);
+        self.forwarder(worker)
+            .handle_command(now, generation, room, &command);
+        self.drain(worker);
     }
 
     /// Lets virtual time pass.
@@ -317,7 +415,8 @@ impl Simulation {
         endpoints
             .chain(to_server)
             .chain(to_clients)
-            .chain(self.forwarder.poll_timeout())
+            .chain(self.between.keys().next().map(|&(at, _)| at))
+            .chain(self.poll_timeout())
             .min()
     }
 
@@ -358,24 +457,41 @@ impl Simulation {
                 .into_values()
                 .collect();
             self.now += WAKE_UP;
-            let mut batch: Vec<_> = arrived
-                .iter_mut()
-                .filter(|(number, _)| self.endpoints.contains_key(number))
-                .map(|(number, payload)| MediaDatagram {
-                    peer: peer_id(*number),
-                    payload,
-                })
-                .collect();
-            self.forwarder.handle_batch(self.now, &mut batch, &mut sink);
-            self.drain_events();
+            for worker in (0..).take(self.forwarders.len()).map(WorkerId) {
+                let mut batch: Vec<_> = arrived
+                    .iter_mut()
+                    .filter(|(number, _)| self.endpoints.contains_key(number))
+                    .filter(|(number, _)| self.worker(*number) == worker)
+                    .map(|(number, payload)| MediaDatagram {
+                        peer: peer_id(*number),
+                        payload,
+                    })
+                    .collect();
+                if !batch.is_empty() {
+                    let now = self.now;
+                    self.forwarder(worker)
+                        .handle_batch(now, &mut batch, &mut sink);
+                    self.drain(worker);
+                }
+            }
         }
-        if self
-            .forwarder
-            .poll_timeout()
-            .is_some_and(|at| at <= self.now)
+        while let Some(entry) = self.between.first_entry()
+            && entry.key().0 <= self.now
         {
-            self.forwarder.handle_timeout(self.now, &mut sink);
-            self.drain_events();
+            let Relayed { from, to, batch } = entry.remove();
+            let now = self.now;
+            self.forwarder(to)
+                .handle_relayed(now, from, &batch, &mut sink);
+            self.drain(to);
+            self.forwarder(from).take_back(to, batch);
+        }
+        for worker in (0..).take(self.forwarders.len()).map(WorkerId) {
+            let now = self.now;
+            let forwarder = self.forwarder(worker);
+            if forwarder.poll_timeout().is_some_and(|at| at <= now) {
+                forwarder.handle_timeout(now, &mut sink);
+                self.drain(worker);
+            }
         }
         for (path, packet) in sink.packets {
             self.digest.write(&packet);
@@ -394,10 +510,24 @@ impl Simulation {
         }
     }
 
-    fn drain_events(&mut self) {
-        while let Some((room, event)) = self.forwarder.poll_event() {
+    /// Takes what a worker has to say, and what it has for others: they wake up a little later.
+    fn drain(&mut self, worker: WorkerId) {
+        let forwarder = &mut self.forwarders[usize::from(worker.0)];
+        while let Some((room, event)) = forwarder.poll_event() {
             self.digest.write(format!("{room:?} {event:?}").as_bytes());
             self.events.push((room, event));
+        }
+        while let Some((to, batch)) = forwarder.poll_relay() {
+            let asleep = u64::from(self.random.next_u32()) % ASLEEP_US_MAX;
+            let last = self.between_until.entry((worker, to)).or_insert(self.now);
+            *last = (*last).max(self.now + Duration::from_micros(asleep));
+            self.sent += 1;
+            let relayed = Relayed {
+                from: worker,
+                to,
+                batch,
+            };
+            self.between.insert((*last, self.sent), relayed);
         }
     }
 
@@ -418,19 +548,26 @@ impl Simulation {
         self.now.duration_since(self.start)
     }
 
-    /// Everything that the forwarder reported.
+    /// Everything that the forwarders reported.
     #[must_use]
     pub fn events(&self) -> &[(RoomId, Event)] {
         &self.events
     }
 
-    /// When the forwarder next wants to be called; `None` when nothing is left to do.
+    /// When a forwarder next wants to be called; `None` when nothing is left to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.forwarder.poll_timeout()
+        let forwarders = self.forwarders.iter();
+        forwarders.filter_map(Forwarder::poll_timeout).min()
     }
 
-    /// A digest of every packet and event that the forwarder made, in order.
+    /// What each worker has counted.
+    #[must_use]
+    pub fn statistics(&self) -> Vec<ForwarderStatistics> {
+        self.forwarders.iter().map(Forwarder::statistics).collect()
+    }
+
+    /// A digest of every packet and event that the forwarders made, in order.
     #[must_use]
     pub fn digest(&self) -> u64 {
         self.digest.finish()

@@ -205,7 +205,95 @@ fn when_everybody_has_left_nothing_is_left_to_do() {
         simulation.leave(number);
         simulation.run(Duration::from_millis(300));
     }
-    simulation.command(1, bedside_protocol::Command::RemoveRoom);
+    simulation.command(1, &bedside_protocol::Command::RemoveRoom);
+    simulation.run(Duration::from_secs(10));
+    assert_eq!(
+        simulation.poll_timeout(),
+        None,
+        "seed {seed}: a timer is left"
+    );
+}
+
+fn spanning(seed: u64) -> Simulation {
+    let mut simulation = Simulation::with_workers(seed, 3);
+    room(&mut simulation, 1, 0, 12, BAD);
+    simulation.run(Duration::from_secs(4));
+    simulation
+}
+
+#[test]
+fn a_room_on_three_workers_is_one_room() {
+    let seed = 11;
+    let first = spanning(seed);
+    check(&first, seed);
+    for (number, figures) in first.figures() {
+        assert!(
+            figures.frames > 11 * 25,
+            "seed {seed}: participant {number} decoded {}",
+            figures.frames
+        );
+        assert!(
+            figures.missing * 500 < figures.packets,
+            "seed {seed}: participant {number}: {figures:?}"
+        );
+    }
+    for statistics in first.statistics() {
+        assert!(statistics.relayed > 1_000, "seed {seed}: {statistics:?}");
+        assert!(statistics.received_relayed > 1_000, "{statistics:?}");
+        assert_eq!(statistics.relay_dropped, 0, "seed {seed}: {statistics:?}");
+    }
+    let second = spanning(seed);
+    assert_eq!(
+        first.digest(),
+        second.digest(),
+        "seed {seed}: two runs differ"
+    );
+}
+
+#[test]
+fn layers_are_switched_on_another_worker_as_on_the_same() {
+    for (seed, impairment) in [(12, GOOD), (13, BAD)] {
+        let mut simulation = Simulation::with_workers(seed, 2);
+        room(&mut simulation, 1, 0, 2, impairment);
+        simulation.run(Duration::from_secs(2));
+        for layer in [Layer::High, Layer::Low, Layer::Medium, Layer::High] {
+            simulation.select(1, 0, layer, false);
+            simulation.run(Duration::from_secs(2));
+            assert_eq!(shown(&simulation, 1, 0), Some(layer), "seed {seed}");
+        }
+        check(&simulation, seed);
+        let figures = simulation.figures()[&1];
+        assert!(figures.missing <= 2, "seed {seed}: {figures:?}");
+        // The other way there is nobody who asks on the publisher's worker.
+        let statistics = simulation.statistics();
+        assert!(statistics[0].key_frame_requests >= 4, "{statistics:?}");
+    }
+}
+
+#[test]
+fn the_parts_of_a_room_are_taken_over_by_a_new_control_plane() {
+    let seed = 14;
+    let mut simulation = Simulation::with_workers(seed, 3);
+    room(&mut simulation, 1, 0, 6, GOOD);
+    simulation.run(Duration::from_secs(2));
+    let before = simulation.figures();
+    simulation.take_over(&[4, 5]);
+    simulation.run(Duration::from_secs(2));
+    check(&simulation, seed);
+    for (number, figures) in simulation.figures() {
+        let frames = figures.frames - before[&number].frames;
+        assert!(
+            frames >= 3 * 2 * 9,
+            "participant {number} saw {frames} frames after it"
+        );
+        assert_eq!(figures.missing, 0, "participant {number}: {figures:?}");
+    }
+    for number in 0..4 {
+        simulation.leave(number);
+        simulation.run(Duration::from_millis(300));
+    }
+    check(&simulation, seed);
+    simulation.command(1, &bedside_protocol::Command::RemoveRoom);
     simulation.run(Duration::from_secs(10));
     assert_eq!(
         simulation.poll_timeout(),

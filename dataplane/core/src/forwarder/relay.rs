@@ -160,6 +160,3 @@ impl Forwarder {
         self.relay.take_back(worker, batch);
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,12 +3,12 @@ use serde_json::json;
 
 #[test]
 fn another_version_is_refused_whatever_its_form() {
-    let first = json!({"frame": "hello", "version": 2, "shape": "of tomorrow"});
+    let first = json!({"frame": "hello", "version": PROTOCOL_VERSION + 1, "shape": "of tomorrow"});
     assert_eq!(
         hello(first),
         Err(Refusal::Version {
             ours: PROTOCOL_VERSION,
-            theirs: 2
+            theirs: PROTOCOL_VERSION + 1
         })
     );
     let huge = json!({"version": u64::MAX});

@@ -12,39 +12,51 @@ use crate::dataplane::{Control, Dataplane};
 
 const ROOM: RoomId = RoomId(7);
 const WORKER: WorkerId = WorkerId(1);
+const OTHER: WorkerId = WorkerId(0);
 
 /// A client named to the data plane.
-fn join(control: &mut Control, welcome: &Welcome, client: &Client) {
-    assert_eq!(welcome.workers.len(), 2);
-    control.command(WORKER, ROOM, Command::EnsureRoom);
-    control.command(
-        WORKER,
-        ROOM,
-        Command::EnsurePeer(Box::new(client.wanted.clone())),
-    );
+fn join(control: &mut Control, worker: WorkerId, client: &Client) {
+    control.command(worker, ROOM, Command::EnsureRoom);
+    let wanted = Box::new(client.wanted.clone());
+    control.command(worker, ROOM, Command::EnsurePeer(wanted));
 }
 
-fn start(welcome: &Welcome, number: u16, dtls: DtlsVersion, streams: &Streams) -> Client {
+fn start(
+    welcome: &Welcome,
+    worker: WorkerId,
+    number: u16,
+    dtls: DtlsVersion,
+    streams: &Streams,
+) -> Client {
+    assert_eq!(welcome.workers.len(), 2);
     // Odd ones come over IPv4, even ones over IPv6.
-    let addresses = &welcome.workers[usize::from(WORKER.0)].addresses;
+    let addresses = &welcome.workers[usize::from(worker.0)].addresses;
     let server = addresses[usize::from(number.is_multiple_of(2))];
     Client::start(number, dtls, server, welcome.fingerprint_sha256, streams)
 }
 
 /// Waits for an event of which `pick` makes something.
-fn wait_for<T>(control: &mut Control, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
+fn wait_for<T>(
+    control: &mut Control,
+    worker: WorkerId,
+    mut pick: impl FnMut(&Event) -> Option<T>,
+) -> T {
     loop {
         let frame = control.event();
         assert!(!matches!(frame.event, Event::Refused { .. }), "{frame:?}");
         if let Some(picked) = pick(&frame.event) {
-            assert_eq!((frame.worker, frame.room), (WORKER, ROOM));
+            assert_eq!((frame.worker, frame.room), (worker, ROOM));
             return picked;
         }
     }
 }
 
-fn wait_until_connected(control: &mut Control, wanted: PeerId) -> (Dtls, SrtpProfile) {
-    wait_for(control, |event| match event {
+fn wait_until_connected(
+    control: &mut Control,
+    worker: WorkerId,
+    wanted: PeerId,
+) -> (Dtls, SrtpProfile) {
+    wait_for(control, worker, |event| match event {
         Event::PeerConnected {
             peer, dtls, srtp, ..
         } => (*peer == wanted).then_some((*dtls, *srtp)),
@@ -60,13 +72,14 @@ fn a_client_connects_talks_and_is_told_when_the_data_plane_stops() {
     ] {
         let dataplane = Dataplane::start();
         let (mut control, welcome) = dataplane.control(1);
-        let client = start(&welcome, 3, version, &Streams::default());
-        join(&mut control, &welcome, &client);
-        assert_eq!(wait_until_connected(&mut control, PeerId(3)).0, expected);
+        let client = start(&welcome, WORKER, 3, version, &Streams::default());
+        join(&mut control, WORKER, &client);
+        let connected = wait_until_connected(&mut control, WORKER, PeerId(3));
+        assert_eq!(connected.0, expected);
         client.wait_until(&Noticed::ChannelOpen("_reliable".to_owned()));
 
         client.write_data(b"up");
-        let payload = wait_for(&mut control, |event| match event {
+        let payload = wait_for(&mut control, WORKER, |event| match event {
             Event::Data { payload, .. } => Some(payload.clone()),
             _ => None,
         });
@@ -88,15 +101,38 @@ fn a_client_connects_talks_and_is_told_when_the_data_plane_stops() {
     }
 }
 
-/// Waits until the room's worker has carried out everything sent so far: what concerns an unknown
-/// track is refused, in its turn.
-fn settle(control: &mut Control) {
+/// Waits until a worker has carried out everything sent so far: what concerns an unknown track is
+/// refused, in its turn.
+fn settle(control: &mut Control, worker: WorkerId) {
     control.command(
-        WORKER,
+        worker,
         ROOM,
         Command::RequestKeyFrame { track: TrackId(99) },
     );
-    while !matches!(control.event().event, Event::Refused { .. }) {}
+    loop {
+        let frame = control.event();
+        if matches!(frame.event, Event::Refused { .. }) {
+            assert_eq!(frame.worker, worker);
+            return;
+        }
+    }
+}
+
+/// The client on `publisher` is heard by the one on `subscriber`.
+fn connect(control: &mut Control, publisher: WorkerId, subscriber: WorkerId) {
+    for (track, subscription) in tracks() {
+        let on = |relay| {
+            let track = track.clone();
+            Command::EnsureTrack(Track { relay, ..track })
+        };
+        if publisher == subscriber {
+            control.command(publisher, ROOM, on(Relay::None));
+        } else {
+            control.command(publisher, ROOM, on(Relay::To(vec![subscriber])));
+            control.command(subscriber, ROOM, on(Relay::From(publisher)));
+        }
+        control.command(subscriber, ROOM, Command::EnsureSubscription(subscription));
+    }
 }
 
 const AUDIO_TRACK: TrackId = TrackId(1);
@@ -234,18 +270,24 @@ impl Follower {
 
 #[test]
 fn media_passes_from_one_client_to_another() {
-    passes(Dataplane::start());
+    passes(Dataplane::start(), WORKER, WORKER);
+}
+
+#[test]
+fn media_passes_between_clients_on_two_workers() {
+    passes(Dataplane::start(), OTHER, WORKER);
 }
 
 #[test]
 fn media_passes_on_a_host_that_denies_io_uring() {
-    let log = passes(Dataplane::start_without_io_uring());
+    let log = passes(Dataplane::start_without_io_uring(), OTHER, WORKER);
     let warning = "packets go through epoll (io_uring: denied by a seccomp filter)";
     assert!(log.contains(warning), "{log}");
 }
 
-/// Carries media through the data plane, stops it and returns its log.
-fn passes(dataplane: Dataplane) -> String {
+/// Carries media through the data plane, from a client on one worker to one on the same or another,
+/// stops it and returns its log.
+fn passes(dataplane: Dataplane, from: WorkerId, to: WorkerId) -> String {
     let (mut control, welcome) = dataplane.control(1);
     let sends = vec![
         (AUDIO, SENT_AUDIO, None),
@@ -257,6 +299,7 @@ fn passes(dataplane: Dataplane) -> String {
     ];
     let publisher = start(
         &welcome,
+        from,
         1,
         DtlsVersion::Dtls13,
         &Streams {
@@ -266,6 +309,7 @@ fn passes(dataplane: Dataplane) -> String {
     );
     let subscriber = start(
         &welcome,
+        to,
         2,
         DtlsVersion::Dtls12,
         &Streams {
@@ -273,16 +317,15 @@ fn passes(dataplane: Dataplane) -> String {
             ..Streams::default()
         },
     );
-    for client in [&publisher, &subscriber] {
-        join(&mut control, &welcome, client);
-        wait_until_connected(&mut control, client.wanted.peer);
+    for (client, worker) in [(&publisher, from), (&subscriber, to)] {
+        join(&mut control, worker, client);
+        wait_until_connected(&mut control, worker, client.wanted.peer);
         client.wait_until(&Noticed::Connected);
     }
-    for (track, subscription) in tracks() {
-        control.command(WORKER, ROOM, Command::EnsureTrack(track));
-        control.command(WORKER, ROOM, Command::EnsureSubscription(subscription));
+    connect(&mut control, from, to);
+    for worker in [from, to] {
+        settle(&mut control, worker);
     }
-    settle(&mut control);
 
     let (mut heard_audio, mut heard_video) = (Follower::default(), Follower::default());
     let pass =
@@ -306,17 +349,18 @@ fn passes(dataplane: Dataplane) -> String {
 
     // Another one takes over and names the same.
     let (mut control, welcome) = dataplane.control(2);
-    assert_eq!(welcome.workers[usize::from(WORKER.0)].rooms, [ROOM]);
-    for client in [&publisher, &subscriber] {
-        join(&mut control, &welcome, client);
-        wait_until_connected(&mut control, client.wanted.peer);
+    for worker in [from, to] {
+        assert_eq!(welcome.workers[usize::from(worker.0)].rooms, [ROOM]);
     }
-    for (track, subscription) in tracks() {
-        control.command(WORKER, ROOM, Command::EnsureTrack(track));
-        control.command(WORKER, ROOM, Command::EnsureSubscription(subscription));
+    for (client, worker) in [(&publisher, from), (&subscriber, to)] {
+        join(&mut control, worker, client);
+        wait_until_connected(&mut control, worker, client.wanted.peer);
     }
-    control.command(WORKER, ROOM, Command::Reconcile);
-    settle(&mut control);
+    connect(&mut control, from, to);
+    for worker in [from, to] {
+        control.command(worker, ROOM, Command::Reconcile);
+        settle(&mut control, worker);
+    }
     pass(&mut heard_audio, &mut heard_video, 40..60);
 
     let (status, log) = dataplane.terminate();

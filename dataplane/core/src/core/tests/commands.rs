@@ -149,7 +149,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     assert_eq!(
         refusals(&world),
         [
-            ("ensure_room", "the room belongs to another worker"),
+            ("ensure_room", "there is no such worker"),
             (
                 "ensure_peer",
                 "the remote fingerprint changed; that is a new peer"

@@ -353,7 +353,7 @@ impl World {
     }
 
     /// Opens what was sent at the clients that it was sent to.
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         while let Some(event) = self.forwarder.poll_event() {
             self.events.push(event);
         }
