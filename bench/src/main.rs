@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use anyhow::Result;
-use bedside_bench::limit;
+use bedside_bench::{limit, run};
 use clap::{Parser, Subcommand};
 
 /// Measures Bedside's forwarding: against the floor of this machine, against its own
@@ -11,17 +11,20 @@ use clap::{Parser, Subcommand};
 #[command(name = "bedside-bench", version)]
 struct Arguments {
     #[command(subcommand)]
-    run: Run,
+    task: Task,
 }
 
 #[derive(Subcommand)]
-enum Run {
+enum Task {
     /// The floor: receive, open, seal for each subscriber, send, and nothing else
     Limit(limit::Limit),
+    /// End-to-end runs: real processes, real sockets, goals beside measured values
+    Run(run::Run),
 }
 
 fn main() -> Result<()> {
-    match Arguments::parse().run {
-        Run::Limit(limit) => limit.run(),
+    match Arguments::parse().task {
+        Task::Limit(limit) => limit.run(),
+        Task::Run(run) => run.run(),
     }
 }

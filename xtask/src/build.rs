@@ -55,8 +55,8 @@ pub(crate) fn npm_install(folder: &std::path::Path) -> Result<()> {
     run(command("npm", &arguments).current_dir(folder))
 }
 
-/// Where cargo leaves `bedside` and `bedside-dataplane`.
-fn programs(release: bool) -> PathBuf {
+/// Where cargo leaves our programs.
+pub(crate) fn programs(release: bool) -> PathBuf {
     let target = output("cargo", &["metadata", "--format-version=1", "--no-deps"])
         .and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok())
         .and_then(|metadata| metadata["target_directory"].as_str().map(PathBuf::from))

@@ -1,10 +1,11 @@
 //! What cargo cannot do alone: npm, system packages, several processes.
 //!
 //! `cargo xtask demo` builds everything and starts a consult on this machine; `cargo xtask test`
-//! installs what the tests need and runs everything.
+//! installs what the tests need and runs everything; `cargo xtask bench` measures.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stderr, reason = "a build tool talks to its terminal")]
 
+mod bench;
 mod build;
 mod demo;
 mod prerequisites;
@@ -30,6 +31,8 @@ enum Task {
     Demo(demo::Demo),
     /// Install what the tests need, then run every test
     Test(test::Test),
+    /// Measure what forwarding costs, beside the floor of this machine and the goals
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Task::Build(task) => task.run().map(drop),
         Task::Demo(task) => task.run(),
         Task::Test(task) => task.run(),
+        Task::Bench(task) => task.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -88,6 +88,7 @@ pub struct Forwarded {
 /// Why the limit program ended early.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(clippy::error_impl_error, reason = "read as limit::Error")]
 pub enum Error {
     /// The plan contradicts itself, or is no plan.
     #[error("the plan cannot be used: {0}")]

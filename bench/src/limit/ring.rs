@@ -239,7 +239,7 @@ impl Ring {
         }
         let segment_bytes = match message.control_data() {
             // One control message: length, level, type, and GRO's segment size as an int.
-            [control @ ..] if control.len() >= CONTROL_HEADER_BYTES + 4 => {
+            control if control.len() >= CONTROL_HEADER_BYTES + 4 => {
                 let mut size = [0; 4];
                 size.copy_from_slice(&control[CONTROL_HEADER_BYTES..][..4]);
                 usize::try_from(i32::from_ne_bytes(size)).ok()?
@@ -263,6 +263,10 @@ impl Ring {
     }
 
     /// Part of a buffer that has not been given back.
+    #[expect(
+        clippy::needless_pass_by_ref_mut,
+        reason = "the borrow keeps everybody else out of the buffers"
+    )]
     pub(super) fn received(&mut self, buffer: u16, start: usize, bytes: usize) -> &mut [u8] {
         let base = self.buffers.at(usize::from(buffer) * BUFFER_BYTES);
         // SAFETY: as in `buffer`, and `&mut self` keeps everybody else out.

@@ -1,5 +1,6 @@
 //! Any number of participants on one thread.
 
+mod crowd;
 mod drops;
 mod joining;
 mod turn;

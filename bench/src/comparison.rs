@@ -1,0 +1,120 @@
+//! Two contenders in turns, until their repeats agree.
+
+use crate::{
+    contender::{Contender, Running, Window},
+    figure::Measured,
+    load::Load,
+};
+use anyhow::Result;
+use bedside_loadgen::light::Sinks;
+use std::time::Duration;
+
+/// How long and how often to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// Before each window, so that caches and timers are in step.
+    pub warm_up: Duration,
+    /// One window.
+    pub window: Duration,
+    /// Windows of each contender that have to agree.
+    pub wanted: usize,
+    /// Windows of each contender at most.
+    pub most: usize,
+}
+
+impl Effort {
+    /// What the table needs.
+    pub const FULL: Self = Self {
+        warm_up: Duration::from_millis(500),
+        window: Duration::from_secs(3),
+        wanted: 3,
+        most: 6,
+    };
+    /// What shows that a run works.
+    pub const QUICK: Self = Self {
+        warm_up: Duration::from_millis(200),
+        window: Duration::from_millis(800),
+        wanted: 2,
+        most: 3,
+    };
+}
+
+/// What one contender did in all its windows.
+#[derive(Debug, Default)]
+pub struct Windows(pub Vec<Window>);
+
+impl Windows {
+    /// Nanoseconds of the server's time for each packet that arrived.
+    #[must_use]
+    pub fn cost(&self, effort: Effort) -> Measured {
+        let costs = self.0.iter().map(Window::cost_ns);
+        Measured::of(costs.collect(), effort.wanted)
+    }
+
+    /// Packets that arrived in each second of the server's time.
+    #[must_use]
+    pub fn rate(&self, effort: Effort) -> Measured {
+        let rates = self.0.iter().map(|window| 1e9 / window.cost_ns());
+        Measured::of(rates.collect(), effort.wanted)
+    }
+
+    /// How busy the server was, 1.0 being a whole processor: the middle window.
+    #[must_use]
+    pub fn busy(&self) -> f64 {
+        let mut busy: Vec<f64> = self.0.iter().map(|window| window.cost.cores()).collect();
+        busy.sort_by(f64::total_cmp);
+        busy.get(busy.len() / 2).copied().unwrap_or_default()
+    }
+
+    /// A value of the window in the middle.
+    #[must_use]
+    pub fn middle(&self, of: impl Fn(&Window) -> u64) -> Option<u64> {
+        let mut values: Vec<u64> = self.0.iter().map(of).collect();
+        values.sort_unstable();
+        values.get(values.len() / 2).copied()
+    }
+
+    /// In a few words: how busy, how late the generator was if it was late.
+    #[must_use]
+    pub fn note(&self) -> String {
+        let late = self
+            .0
+            .iter()
+            .map(|one| one.measurements.lateness.quantile_ns(0.99));
+        let late_us = late.min().unwrap_or_default() / 1_000;
+        let mut note = format!("{:.0} % busy", self.busy() * 100.0);
+        if late_us > 1_000 {
+            note.push_str(&format!("; the generator was {late_us} us late (p99)"));
+        }
+        note
+    }
+}
+
+/// Measures two loads, each on its own contender, in turns: A, B, A, B, until the repeats of both
+/// agree or there have been enough.
+///
+/// # Errors
+/// A contender does not start or does not go on.
+pub fn in_turns(
+    contenders: [(Contender, &Load); 2],
+    sinks: Sinks,
+    effort: Effort,
+) -> Result<[Windows; 2]> {
+    let mut running = [
+        Running::start(contenders[0].0, contenders[0].1, sinks)?,
+        Running::start(contenders[1].0, contenders[1].1, sinks)?,
+    ];
+    let mut windows = [Windows::default(), Windows::default()];
+    for round in 1..=effort.most {
+        for (running, windows) in running.iter_mut().zip(&mut windows) {
+            windows
+                .0
+                .push(running.measure(effort.warm_up, effort.window)?);
+        }
+        let agree = windows.iter().all(|one| one.cost(effort).usable);
+        if round >= effort.wanted && agree {
+            break;
+        }
+    }
+    Ok(windows)
+}

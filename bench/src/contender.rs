@@ -1,0 +1,425 @@
+//! A server under a load: Bedside's data plane or the limit program, with the same participants
+//! on the same generator.
+
+use crate::{
+    limit::{self, Plan},
+    load::{Load, Member},
+    server::{Engine, GENERATOR_PROCESSOR, LimitProgram, Process as Server, socket_drops},
+};
+use anyhow::{Context, Result, bail};
+use bedside_loadgen::{
+    dataplane::Dataplane,
+    kernel::{Cost, Process},
+    light::{Fleet, FleetConfig, Joined, Keys, MasterKey, Profile, Publication, Reception, Sinks},
+    measure::{Board, Measurements},
+    pacing::Clock,
+    scenario::{RecordedKind, TrackSpec},
+};
+use bedside_protocol::{DataplaneConfig, MediaKind, Policy, RoomId, WorkerId};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+/// Who forwards.
+#[derive(Clone, Copy, Debug)]
+pub enum Contender {
+    /// A data plane with one worker; its engine is its own choice if none is given.
+    Bedside(Option<Engine>),
+    /// The floor.
+    Limit,
+}
+
+impl Contender {
+    /// Bedside as it starts by itself.
+    pub const BEDSIDE: Self = Self::Bedside(None);
+}
+
+/// A contender that forwards for a fleet.
+pub struct Running {
+    // Before the server, so that nobody sends to one that has ended.
+    fleet: Fleet,
+    board: Arc<Board>,
+    process: Process,
+    /// Where the server receives.
+    address: SocketAddr,
+    /// Packets of a message of the generator's, on average; none where messages differ.
+    packets_per_message: Option<f64>,
+    fan_out: u64,
+    control: Option<Dataplane>,
+    _server: Under,
+}
+
+/// Held, so that it ends with its load.
+enum Under {
+    Bedside(#[expect(dead_code, reason = "ends when dropped")] Server),
+    Limit(#[expect(dead_code, reason = "ends when dropped")] LimitProgram),
+}
+
+/// What happened in a stretch of time.
+#[derive(Debug)]
+pub struct Window {
+    /// What the server cost.
+    pub cost: Cost,
+    /// Packets that arrived at subscribers' sockets, dropped there or read.
+    pub arrived: f64,
+    /// Packets that the server's socket had no room for.
+    pub overflowed: u64,
+    /// What the generator saw.
+    pub measurements: Measurements,
+}
+
+/// Participants who joined, and how long it took.
+#[derive(Clone, Copy, Debug)]
+pub struct Joins {
+    /// How many.
+    pub joined: usize,
+    /// From the first wish to the last connected transport.
+    pub elapsed: Duration,
+}
+
+impl Window {
+    /// Nanoseconds of the server's time for each packet that arrived.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a few seconds in nanoseconds")]
+    pub fn cost_ns(&self) -> f64 {
+        self.cost.run_time_ns as f64 / self.arrived
+    }
+
+    /// Packets that never arrived, although there was room for them where they were to arrive.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.measurements.lost()
+    }
+}
+
+impl Running {
+    /// Starts a server and connects everybody to it.
+    ///
+    /// # Errors
+    /// The server does not start, or somebody cannot connect.
+    pub fn start(contender: Contender, load: &Load, sinks: Sinks) -> Result<Self> {
+        let mut fleet = Fleet::new(FleetConfig {
+            processor: Some(GENERATOR_PROCESSOR),
+            sinks,
+            seed: SEED,
+        })?;
+        let (server, address, control, pid) = match contender {
+            Contender::Bedside(engine) => {
+                let server = Server::dataplane(engine)?;
+                let mut control = Dataplane::connect(server.socket(), config())?;
+                join(&mut fleet, &mut control, load)?;
+                let workers = &control.welcome().workers;
+                let worker = workers.first().context("a data plane has a worker")?;
+                let address = *worker
+                    .addresses
+                    .first()
+                    .context("a worker has an address")?;
+                let pid = server.pid();
+                (Under::Bedside(server), address, Some(control), pid)
+            }
+            Contender::Limit => {
+                let mut server = LimitProgram::start()?;
+                let plan = plan(&mut fleet, server.address(), load)?;
+                server.begin(&plan)?;
+                let (address, pid) = (server.address(), server.pid());
+                (Under::Limit(server), address, None, pid)
+            }
+        };
+        Ok(Self {
+            fleet,
+            board: Arc::new(Board::new(Clock::now_ns())),
+            process: Process::of(pid)?,
+            address,
+            packets_per_message: load.packets_per_message(),
+            fan_out: load.fan_out(),
+            control,
+            _server: server,
+        })
+    }
+
+    /// Runs for `warm_up` and then measures for `span`.
+    ///
+    /// # Errors
+    /// The server has ended, or the host refuses.
+    pub fn measure(&mut self, warm_up: Duration, span: Duration) -> Result<Window> {
+        self.fleet.run_for(warm_up, &self.board)?;
+        self.board.reset(Clock::now_ns());
+        let arrived = self.fleet.delivered().packets;
+        let overflowed = socket_drops(self.address)?;
+        let before = self.process.sample()?;
+        self.fleet.run_for(span, &self.board)?;
+        let after = self.process.sample()?;
+        let overflowed = socket_drops(self.address)? - overflowed;
+        let measurements = self.board.snapshot();
+        let counted = self.fleet.delivered().packets - arrived;
+        if counted == 0 {
+            bail!("nothing arrives");
+        }
+        Ok(Window {
+            cost: Cost::between(&before, &after),
+            arrived: self.arrived(counted, overflowed, &measurements),
+            overflowed,
+            measurements,
+        })
+    }
+
+    /// Packets that arrived. Sinks that drop count by sequence numbers, and a packet that the
+    /// server's own socket had no room for leaves a gap in them: those are taken out again. The
+    /// kernel counts them by messages, which the generator makes of one frame each.
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    fn arrived(&self, counted: u64, overflowed: u64, seen: &Measurements) -> f64 {
+        let per_message = self.packets_per_message.unwrap_or(1.0);
+        let sent = (seen.packets_sent.max(1)) as f64;
+        let received = 1.0 - (overflowed as f64 * per_message / sent).min(1.0);
+        counted as f64 * received
+    }
+
+    /// For each packet that is sent, how many are to arrive.
+    #[must_use]
+    pub fn fan_out(&self) -> u64 {
+        self.fan_out
+    }
+
+    /// Memory that the server has in use.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn resident_bytes(&self) -> Result<u64> {
+        Ok(self.process.sample()?.rss_bytes)
+    }
+
+    /// Lets the fleet run while another one joins with everybody in `load`, as fast as it can.
+    ///
+    /// # Errors
+    /// The server is not Bedside, has ended, or refuses somebody.
+    pub fn join_while_forwarding(&mut self, load: &Load) -> Result<(Window, Joins)> {
+        let control = self.control.as_mut().context("only Bedside is joined")?;
+        let stop = bedside_loadgen::Stop::new();
+        self.board.reset(Clock::now_ns());
+        let before = self.process.sample()?;
+        let arrived = self.fleet.delivered().packets;
+        let (fleet, board) = (&mut self.fleet, &self.board);
+        let joins = std::thread::scope(|scope| -> Result<Joins> {
+            let running = stop.clone();
+            let media = scope.spawn(move || -> Result<()> {
+                while !running.is_stopped() {
+                    fleet.run_for(SLICE, board)?;
+                }
+                Ok(())
+            });
+            let joins = join_timed(control, load);
+            stop.stop();
+            media.join().expect("the generator does not panic")?;
+            joins
+        })?;
+        let after = self.process.sample()?;
+        let window = Window {
+            cost: Cost::between(&before, &after),
+            #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+            arrived: (self.fleet.delivered().packets - arrived) as f64,
+            overflowed: 0,
+            measurements: self.board.snapshot(),
+        };
+        Ok((window, joins))
+    }
+}
+
+fn join_timed(control: &mut Dataplane, load: &Load) -> Result<Joins> {
+    let mut fleet = Fleet::new(FleetConfig {
+        processor: Some(GENERATOR_PROCESSOR),
+        sinks: Sinks::Read { open_one_in: 1 },
+        seed: SEED + 1,
+    })?;
+    let began_ns = Clock::now_ns();
+    let joined = join(&mut fleet, control, load)?;
+    Ok(Joins {
+        joined,
+        elapsed: Duration::from_nanos(Clock::now_ns() - began_ns),
+    })
+}
+
+/// Connects everybody to a data plane, rooms one after another, several handshakes at a time.
+fn join(fleet: &mut Fleet, control: &mut Dataplane, load: &Load) -> Result<usize> {
+    let mut wanted: Vec<(RoomId, Vec<Publication>)> = Vec::new();
+    let mut rooms = Vec::with_capacity(load.rooms.len());
+    let mut ssrcs = Ssrcs(FIRST_SSRC);
+    for members in &load.rooms {
+        let room = control.make_room(WorkerId(0))?;
+        rooms.push(room);
+        for member in members {
+            let publications = member
+                .publishes
+                .iter()
+                .map(|track| publication(track, &mut ssrcs));
+            wanted.push((room, publications.collect()));
+        }
+    }
+    let joined = fleet.join_all(control, &wanted, HANDSHAKES_AT_ONCE)?;
+    let mut rest = &joined[..];
+    for (members, room) in load.rooms.iter().zip(rooms) {
+        let (here, others) = rest.split_at(members.len());
+        rest = others;
+        subscribe(fleet, control, room, members, here, &mut ssrcs)?;
+    }
+    Ok(joined.len())
+}
+
+/// Everybody who subscribes gets every track of everybody else.
+fn subscribe(
+    fleet: &mut Fleet,
+    control: &mut Dataplane,
+    room: RoomId,
+    members: &[Member],
+    joined: &[Joined],
+    ssrcs: &mut Ssrcs,
+) -> Result<()> {
+    for (to, subscriber) in joined
+        .iter()
+        .enumerate()
+        .filter(|(to, _)| members[*to].subscribes)
+    {
+        for (from, publisher) in joined.iter().enumerate().filter(|(from, _)| *from != to) {
+            for (track, spec) in publisher.tracks.iter().zip(&members[from].publishes) {
+                let reception = reception(spec, ssrcs);
+                fleet.subscribe_to(control, room, subscriber, *track, reception)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Adds everybody to the fleet with keys of their own, and says the same to the limit program.
+fn plan(fleet: &mut Fleet, server: SocketAddr, load: &Load) -> Result<Plan> {
+    let mut plan = Plan::default();
+    let mut ssrcs = Ssrcs(FIRST_SSRC);
+    for members in &load.rooms {
+        let first = plan.participants.len();
+        let publications: Vec<Vec<Publication>> = members
+            .iter()
+            .map(|member| {
+                let tracks = member.publishes.iter();
+                tracks.map(|track| publication(track, &mut ssrcs)).collect()
+            })
+            .collect();
+        let mut receptions: Vec<Vec<Reception>> = vec![Vec::new(); members.len()];
+        for (from, publications) in publications.iter().enumerate() {
+            for publication in publications {
+                let mut to = Vec::new();
+                for (place, member) in members.iter().enumerate() {
+                    if place == from || !member.subscribes {
+                        continue;
+                    }
+                    let reception = reception(&publication.track, &mut ssrcs);
+                    receptions[place].push(reception);
+                    to.push(limit::Subscription {
+                        participant: first + place,
+                        ssrc: reception.ssrc,
+                        sequence_offset: 0,
+                    });
+                }
+                plan.streams.push(limit::Stream {
+                    from: first + from,
+                    ssrc: publication.ssrc,
+                    to,
+                });
+            }
+        }
+        for (publications, receptions) in publications.into_iter().zip(receptions) {
+            let keys = keys(plan.participants.len())?;
+            let (sends_under, receives_under) = (limit_key(&keys.send), limit_key(&keys.receive));
+            let id = fleet.add_pair(server, keys, publications, receptions)?;
+            let address = fleet
+                .local_address(id)
+                .context("a participant has a socket")?;
+            plan.participants.push(limit::Participant {
+                address,
+                sends_under,
+                receives_under,
+            });
+        }
+    }
+    Ok(plan)
+}
+
+/// The profile that our handshakes lead to, with keys that differ and need not be secret.
+fn keys(participant: usize) -> Result<Keys> {
+    let profile = Profile::AeadAes256Gcm;
+    let master = |direction: u8| {
+        let mut key = [direction; 32];
+        key[..8].copy_from_slice(&participant.to_be_bytes());
+        MasterKey::new(profile, &key, &[direction; 12])
+    };
+    Ok(Keys {
+        profile,
+        send: master(1)?,
+        receive: master(2)?,
+    })
+}
+
+fn limit_key(master: &MasterKey) -> limit::Key {
+    limit::Key {
+        key: master.key().to_vec(),
+        salt: master.salt().to_vec(),
+    }
+}
+
+fn publication(track: &TrackSpec, ssrcs: &mut Ssrcs) -> Publication {
+    Publication {
+        track: track.clone(),
+        ssrc: ssrcs.next(),
+        payload_type: if kind(track) == MediaKind::Audio {
+            111
+        } else {
+            96
+        },
+    }
+}
+
+fn reception(track: &TrackSpec, ssrcs: &mut Ssrcs) -> Reception {
+    let kind = kind(track);
+    Reception {
+        ssrc: ssrcs.next(),
+        kind,
+        clock_hz: if kind == MediaKind::Audio {
+            48_000
+        } else {
+            90_000
+        },
+    }
+}
+
+fn kind(track: &TrackSpec) -> MediaKind {
+    match track {
+        TrackSpec::Audio(_) => MediaKind::Audio,
+        TrackSpec::Recorded(recorded) if recorded.kind == RecordedKind::Audio => MediaKind::Audio,
+        _ => MediaKind::Video,
+    }
+}
+
+/// SSRCs that nobody else has, with room for the layers of a track.
+struct Ssrcs(u32);
+
+impl Ssrcs {
+    fn next(&mut self) -> u32 {
+        self.0 += 16;
+        self.0
+    }
+}
+
+fn config() -> DataplaneConfig {
+    DataplaneConfig {
+        workers: 1,
+        listen: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+        port: 0,
+        pin: true,
+        policy: Policy::default(),
+    }
+}
+
+const SEED: u64 = 0xBED5;
+const FIRST_SSRC: u32 = 0x1000_0000;
+const HANDSHAKES_AT_ONCE: usize = 32;
+/// How soon a fleet notices that it is to stop.
+const SLICE: Duration = Duration::from_millis(20);

@@ -1,0 +1,59 @@
+//! io_uring beside epoll, under the same load.
+
+use crate::{
+    comparison::{Effort, in_turns},
+    contender::Contender,
+    figure::{Figure, Goal, Unit},
+    forwarding::{DROPPING, load},
+    load::Load,
+    server::Engine,
+};
+use anyhow::Result;
+
+/// Measures the cost of both for one-to-many and for consults, and their latency.
+///
+/// # Errors
+/// An engine does not start or does not go on.
+pub fn run(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
+    for (name, load) in [
+        ("1 to 50", load(50, 500_000)),
+        ("200 consults", Load::consults(200)),
+    ] {
+        let engine = |engine| Contender::Bedside(Some(engine));
+        let contenders = [
+            (engine(Engine::IoUring), &load),
+            (engine(Engine::Epoll), &load),
+        ];
+        let [uring, epoll] = in_turns(contenders, DROPPING, effort)?;
+        let (uring_cost, epoll_cost) = (uring.cost(effort), epoll.cost(effort));
+        report(Figure {
+            run: "engines",
+            what: format!("cost: io_uring over epoll, {name}"),
+            unit: Unit::Ratio,
+            goal: Some(Goal::AtMost(1.0)),
+            note: format!(
+                "{:.0} ns over {:.0} ns; {}",
+                uring_cost.value,
+                epoll_cost.value,
+                uring.note()
+            ),
+            measured: Some(uring_cost.over(&epoll_cost)),
+        });
+        for (engine, windows) in [("io_uring", &uring), ("epoll", &epoll)] {
+            let p99 = |window: &crate::contender::Window| {
+                window.measurements.forwarding.quantile_ns(0.99)
+            };
+            #[expect(clippy::cast_precision_loss, reason = "nanoseconds of a few ms")]
+            let middle = windows.middle(p99).map(|ns| ns as f64);
+            report(Figure {
+                run: "engines",
+                what: format!("latency p99 with {engine}, {name}"),
+                unit: Unit::Nanoseconds,
+                goal: None,
+                measured: middle.map(crate::figure::Measured::counted),
+                note: format!("from sending to arrival; {}", windows.note()),
+            });
+        }
+    }
+    Ok(())
+}
