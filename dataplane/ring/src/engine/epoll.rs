@@ -23,6 +23,8 @@ pub(crate) struct Epoll {
     inbox: Inbox,
     /// The wait before found several datagrams: there may be more already.
     busy: bool,
+    /// The socket to look at first: another one each time, so that none takes every buffer for ever.
+    first: usize,
 }
 
 /// Messages for the next `sendmmsg`, all from one socket.
@@ -58,6 +60,7 @@ impl Epoll {
                 used: 0,
             },
             busy: false,
+            first: 0,
         })
     }
 
@@ -152,7 +155,10 @@ impl Epoll {
         self.inbox.used = 0;
         // Under load, asking epoll first would be one system call more for the same answer.
         if self.busy && !flight.waker.is_pending() {
-            for socket in 0..flight.sockets.len() {
+            let count = flight.sockets.len();
+            self.first = (self.first + 1) % count;
+            for offset in 0..count {
+                let socket = (self.first + offset) % count;
                 self.inbox.receive(flight, buffers, socket);
             }
         }

@@ -27,6 +27,8 @@ pub(crate) struct Uring {
     wake_counter: Memory,
     /// By socket, whether its multishot receive is under way.
     armed: Vec<bool>,
+    /// The socket to arm first: another one each time, so that none takes every buffer for ever.
+    first: usize,
     /// The eventfd is being read.
     wake_armed: bool,
 }
@@ -68,6 +70,7 @@ impl Uring {
             receive_header: Box::new(receive_header()),
             wake_counter: Memory::new(8),
             armed: Vec::new(),
+            first: 0,
             wake_armed: false,
         })
     }
@@ -209,8 +212,9 @@ impl Uring {
     /// Starts the receives and the wake-up read that are not under way, and says how many receives
     /// that were.
     fn arm(&mut self, flight: &mut Flight) -> u64 {
-        let mut count = 0;
-        for index in 0..self.armed.len() {
+        let (mut count, sockets) = (0, self.armed.len());
+        for offset in 0..sockets {
+            let index = (self.first + offset) % sockets;
             if self.armed[index] {
                 continue;
             }
@@ -223,6 +227,9 @@ impl Uring {
             // registered buffers. Both outlive the io_uring.
             self.armed[index] = unsafe { self.push(flight, &entry) };
             count += u64::from(self.armed[index]);
+        }
+        if count > 0 {
+            self.first = (self.first + 1) % sockets;
         }
         if !self.wake_armed {
             let file = Fixed(u32::try_from(self.armed.len()).expect("at most ADDRESSES_MAX"));
