@@ -228,9 +228,9 @@ impl Ramp {
             return format!("No load was carried within {bound}; {why}.");
         };
         let carried = format!(
-            "{} rooms with {} participants, {} packets/s delivered, within {bound}",
-            number::count(step.rooms),
-            number::count(step.participants),
+            "{} with {}, {} packets/s delivered, within {bound}",
+            number::counted(step.rooms, "room"),
+            number::counted(step.participants, "participant"),
             number::plain(step.measured.received_per_second()),
         );
         match self.limit {

@@ -57,6 +57,7 @@ pub struct Cost {
 /// Why a process cannot be watched.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(clippy::error_impl_error, reason = "read as kernel::Error")]
 pub enum Error {
     /// It does not exist, or has ended.
     #[error("there is no process {pid} (any more)")]
@@ -73,7 +74,7 @@ pub enum Error {
         cause: String,
     },
     /// The socket has nobody behind it.
-    #[error("{}: {source}", socket.display())]
+    #[error("nobody listens on {}", socket.display())]
     Socket {
         /// Which.
         socket: PathBuf,

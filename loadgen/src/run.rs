@@ -113,6 +113,7 @@ pub enum Ended {
 /// Why there is nothing to report.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(clippy::error_impl_error, reason = "read as run::Error")]
 pub enum Error {
     /// The participants could not begin.
     #[error("the participants could not join")]
@@ -137,15 +138,15 @@ impl Run<'_> {
     /// The participants failed before anything could be measured.
     pub fn play(&self, stop: &Stop, observe: &mut dyn FnMut(&Progress)) -> Result<Outcome, Error> {
         let board = Arc::new(Board::new(Clock::now_ns()));
-        let (ended_tx, ended_rx) = mpsc::channel();
+        let (ended_tx, ended_rx) = mpsc::channel::<()>();
         // A stop of this run's own: the caller's says that no further run is wanted either.
         let own_stop = Stop::new();
         thread::scope(|scope| {
             let (player_board, player_stop) = (&board, own_stop.clone());
             let player = scope.spawn(move || {
                 let result = (self.player)(self.scenario, player_board, &player_stop);
-                // The receiver outlives this thread.
-                let _ = ended_tx.send(());
+                // Nobody needs to be told of an end that was asked for.
+                drop(ended_tx);
                 result
             });
             let outcome = Watch::new(self, &board, &ended_rx).and_then(|mut watch| {

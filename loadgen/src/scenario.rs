@@ -335,7 +335,7 @@ impl Scenario {
     }
 
     fn resolve_recordings(&mut self, file: &Path) {
-        let folder = file.parent().unwrap_or(Path::new(""));
+        let folder = file.parent().unwrap_or_else(|| Path::new(""));
         let participants = self
             .rooms
             .iter_mut()

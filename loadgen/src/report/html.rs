@@ -219,8 +219,8 @@ impl Table {
                         @for row in &self.rows {
                             tr {
                                 @for (index, cell) in row.iter().enumerate() {
-                                    @if index == 0 { th scope="row" { (cell) } }
-                                    @else { td { (cell) } }
+                                    @if index == 0 { th scope="row" { (unbroken(cell)) } }
+                                    @else { td.words[is_words(cell)] { (unbroken(cell)) } }
                                 }
                             }
                         }
@@ -229,6 +229,18 @@ impl Table {
             }
         }
     }
+}
+
+/// A figure and its unit stay on one line; longer texts may break.
+fn unbroken(cell: &str) -> String {
+    if is_words(cell) {
+        return cell.to_owned();
+    }
+    cell.replace(' ', "\u{a0}")
+}
+
+fn is_words(cell: &str) -> bool {
+    cell.chars().count() > UNBROKEN_MAX
 }
 
 fn goals_table(goals: &[Goal]) -> Markup {
@@ -278,5 +290,8 @@ fn figure(plot: &Plot, svg: &str) -> Markup {
         }
     }
 }
+
+/// Letters of a cell that stays on one line.
+const UNBROKEN_MAX: usize = 24;
 
 const STYLE: &str = include_str!("style.css");

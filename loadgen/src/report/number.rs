@@ -36,6 +36,19 @@ pub fn time(nanoseconds: f64) -> String {
     }
 }
 
+/// Cores kept busy.
+#[must_use]
+pub fn cores(value: f64) -> String {
+    format!("{value:.2} cores")
+}
+
+/// So many of something, whose plural ends in s.
+#[must_use]
+pub fn counted(value: u64, what: &str) -> String {
+    let plural = if value == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", count(value))
+}
+
 /// A share, 1.0 being all, as a percentage.
 #[must_use]
 pub fn percent(share: f64) -> String {

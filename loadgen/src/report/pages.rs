@@ -84,7 +84,7 @@ pub fn lead(summary: &Summary) -> String {
     }
     let measured = &summary.measured;
     let mut lead = format!(
-        "{} {} participants joined {}; in {} s {} packets/s went in and {} came out, {} lost, \
+        "{} {} participants joined over {}; in {} s {} packets/s went in and {} came out, {} lost, \
          p99 latency {}.",
         number::count(measured.joined),
         summary.participants,
@@ -151,14 +151,14 @@ pub fn figures(measured: &Measured) -> Vec<Figure> {
         }
         figures.push(figure(
             "Server",
-            format!("{} cores", number::plain(server.cores)),
+            number::cores(server.cores),
             format!("{} resident", number::bytes(server.rss_bytes as f64)),
         ));
     }
     figures.push(figure(
         "Generator late",
         number::time(measured.lateness.at(99.0) as f64),
-        format!("p99; {} cores", number::plain(measured.generator.cores)),
+        format!("p99; {}", number::cores(measured.generator.cores)),
     ));
     figures
 }
@@ -281,7 +281,7 @@ fn usage(server: &Usage, generator: &Usage) -> Table {
     Table {
         columns: ["", "server", "generator"].map(str::to_owned).into(),
         rows: vec![
-            row("Cores busy", &|usage| number::plain(usage.cores)),
+            row("Busy", &|usage| number::cores(usage.cores)),
             row("Busiest thread", &|usage| {
                 number::percent(usage.busiest_thread)
             }),
@@ -375,7 +375,7 @@ fn ramp_section(page: &mut Page, ramp: &Ramp) {
             "p99.9",
             "loss",
             "server per packet",
-            "server cores",
+            "server busy",
             "generator late p99",
             "",
         ]
@@ -400,7 +400,7 @@ fn ramp_row(step: &Step) -> Vec<String> {
         server
             .and_then(|usage| usage.ns_per_packet)
             .map_or_else(nothing, number::time),
-        server.map_or_else(nothing, |usage| number::plain(usage.cores)),
+        server.map_or_else(nothing, |usage| number::cores(usage.cores)),
         number::time(measured.lateness.at(99.0) as f64),
         match &step.verdict {
             capacity::Verdict::Held => "held".to_owned(),

@@ -8,7 +8,6 @@ use plotters::prelude::{
     ChartBuilder, ChartContext, Circle, DashedLineSeries, DrawingAreaErrorKind, IntoDrawingArea,
     IntoFont, LineSeries, PathElement, RGBColor, SVGBackend,
 };
-use std::fmt::Write as _;
 
 /// A plot of one or more series.
 #[derive(Clone, PartialEq, Debug)]
@@ -82,6 +81,7 @@ pub const SERIES_MAX: usize = SERIES.len();
 /// A plot cannot be drawn.
 #[derive(Debug, thiserror::Error)]
 #[error("the plot \"{title}\" cannot be drawn: {cause}")]
+#[expect(clippy::error_impl_error, reason = "read as plot::Error")]
 pub struct Error {
     title: String,
     cause: String,
@@ -170,9 +170,9 @@ impl Plot {
         let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
         let mut chart = ChartBuilder::on(&area)
             .margin_top(10)
-            .margin_right(22)
-            .x_label_area_size(48)
-            .y_label_area_size(66)
+            .margin_right(34)
+            .x_label_area_size(52)
+            .y_label_area_size(72)
             .build_cartesian_2d(x, y)?;
         chart
             .configure_mesh()
@@ -225,12 +225,10 @@ pub(super) fn style_sheet() -> String {
     {
         let RGBColor(red, green, blue) = colour;
         let placeholder = format!("#{red:02X}{green:02X}{blue:02X}");
-        // Writing to a string cannot fail.
-        let _ = write!(
-            rules,
+        rules.push_str(&format!(
             "svg [fill=\"{placeholder}\"]{{fill:var(--{name})}}\
              svg [stroke=\"{placeholder}\"]{{stroke:var(--{name})}}"
-        );
+        ));
     }
     rules
 }
@@ -409,8 +407,8 @@ fn counted(first: f64, last: f64) -> impl Iterator<Item = f64> {
 }
 
 /// Pixels of the drawing; the page scales it to the width there is.
-const SIZE: (u32, u32) = (560, 350);
-const LABEL_SIZE: u32 = 15;
+const SIZE: (u32, u32) = (500, 325);
+const LABEL_SIZE: u32 = 17;
 
 /// A line of more points has more than two for each pixel.
 const LINE_POINTS_MAX: usize = 1_000;

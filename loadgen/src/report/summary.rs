@@ -164,9 +164,10 @@ pub const PERCENTILES: [f64; 20] = [
 /// A summary cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(clippy::error_impl_error, reason = "read as summary::Error")]
 pub enum Error {
     /// The file cannot be read.
-    #[error("{}: {source}", file.display())]
+    #[error("{} cannot be read", file.display())]
     Unreadable {
         /// Which.
         file: PathBuf,
@@ -174,7 +175,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// It is not the JSON of a run.
-    #[error("{} is not a result of `bedside-loadgen --json`: {source}", file.display())]
+    #[error("{} is not a result of `bedside-loadgen --json`", file.display())]
     Malformed {
         /// Which.
         file: PathBuf,

@@ -158,5 +158,7 @@ fn numbers_have_three_digits_that_count_and_thousands_apart() {
     assert_eq!(number::time(1_234_000.0), "1.23 ms");
     assert_eq!(number::time(999.0), "999 ns");
     assert_eq!(number::bytes(3.0 * 1024.0 * 1024.0), "3 MiB");
+    assert_eq!(number::counted(1, "room"), "1 room");
+    assert_eq!(number::counted(2_000, "room"), "2,000 rooms");
     assert_eq!(number::percent(0.0312), "3.12 %");
 }

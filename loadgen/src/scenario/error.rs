@@ -8,9 +8,10 @@ use toml::de::{DeTable, DeValue};
 /// Why a scenario was refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[expect(clippy::error_impl_error, reason = "read as scenario::Error")]
 pub enum Error {
     /// Not there or not readable.
-    #[error("{}: {source}", file.display())]
+    #[error("{} cannot be read", file.display())]
     Unreadable {
         /// Which file.
         file: PathBuf,

@@ -49,7 +49,7 @@ fn results(runs: &[(String, Summary)]) -> Table {
             server
                 .and_then(|usage| usage.ns_per_packet)
                 .map_or_else(nothing, number::time),
-            server.map_or_else(nothing, |usage| number::plain(usage.cores)),
+            server.map_or_else(nothing, |usage| number::cores(usage.cores)),
             number::time(measured.lateness.at(99.0) as f64),
         ]
     };
@@ -64,7 +64,7 @@ fn results(runs: &[(String, Summary)]) -> Table {
             "p99",
             "loss",
             "server per packet",
-            "server cores",
+            "server busy",
             "generator late p99",
         ]
         .map(str::to_owned)
