@@ -18,8 +18,10 @@
 mod dtls;
 mod filter;
 mod fleet;
+mod network;
 mod participant;
 mod rtcp;
+mod run;
 mod socket;
 pub mod srtp;
 mod timer;
@@ -28,6 +30,7 @@ mod transport;
 pub use fleet::{
     Delivered, Fleet, FleetConfig, Joined, ParticipantId, Publication, Reception, Sinks,
 };
+pub use run::{run, run_with};
 pub use srtp::{Keys, MasterKey, Profile};
 
 use crate::{dataplane, media};
@@ -54,6 +57,9 @@ pub enum Error {
     /// The data plane failed.
     #[error("the data plane failed")]
     Dataplane(#[from] dataplane::Error),
+    /// Light participants join over a data plane's socket only.
+    #[error("light participants load a data plane over its socket, nothing else")]
+    NotADataplane,
     /// The data plane has no address that this host can reach.
     #[error("the data plane listens on no address")]
     NoAddress,

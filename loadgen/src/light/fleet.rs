@@ -7,16 +7,16 @@ mod turn;
 
 use super::Error;
 use super::dtls::Certificate;
-use super::participant::{Participant, Published, Sampler, State};
+use super::participant::{Participant, Published, State, Workplace};
 use super::socket::{ReceiveMemory, Socket};
 use super::srtp::Keys;
 use super::timer::Timer;
-use crate::measure::{Board, Recorder, StreamReceiver};
+use crate::measure::{Board, StreamReceiver};
 use crate::media::Source;
 use crate::pacing::{Clock, Schedule};
 use crate::scenario::TrackSpec;
 use bedside_protocol::{MediaKind, PeerId, TrackId};
-pub(super) use joining::Wish;
+pub(super) use joining::{Wish, payload_type};
 use mio::{Events, Interest, Poll, Token};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
@@ -105,9 +105,17 @@ pub struct Delivered {
     pub dropped_in_kernel: u64,
 }
 
+/// What happened to a participant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum News {
+    /// It can send and receive.
+    Joined(ParticipantId),
+    /// Its transport ended.
+    Ended(ParticipantId),
+}
+
 /// Any number of participants on the thread that calls.
 pub struct Fleet {
-    config: FleetConfig,
     clock: Clock,
     poll: Poll,
     events: Events,
@@ -122,13 +130,12 @@ pub struct Fleet {
     timers: Schedule<Due>,
     /// Handshakes, step by step between frames.
     steps: VecDeque<Step>,
+    news: VecDeque<News>,
     /// Monotonic time minus media time.
     idle_ns: u64,
     /// Since when the fleet is not running.
     idle_since_ns: Option<u64>,
-    recorder: Recorder,
-    sampler: Sampler,
-    scratch: Vec<u8>,
+    work: Workplace,
     memory: ReceiveMemory,
     next_ssrc: u32,
     next_seed: u64,
@@ -158,7 +165,6 @@ impl Fleet {
         let certificate =
             Certificate::generate().ok_or(Error::Handshake("no certificate can be made"))?;
         Ok(Self {
-            config,
             clock: Clock::new(),
             poll,
             events: Events::with_capacity(EVENTS_MAX),
@@ -169,11 +175,10 @@ impl Fleet {
             media: Schedule::new(),
             timers: Schedule::new(),
             steps: VecDeque::new(),
+            news: VecDeque::new(),
             idle_ns: 0,
             idle_since_ns: Some(Clock::now_ns()),
-            recorder: Recorder::new(),
-            sampler: Sampler::new(config.seed),
-            scratch: Vec::with_capacity(1 << 16),
+            work: Workplace::new(config.sinks, config.seed),
             memory: ReceiveMemory::new(),
             next_ssrc: 0x4000_0000,
             next_seed: config.seed,
@@ -254,11 +259,31 @@ impl Fleet {
         self.resume();
         while Clock::now_ns() < end_ns {
             self.turn(end_ns)?;
-            self.recorder.report_to(board, Clock::now_ns());
+            self.work.recorder.report_to(board, Clock::now_ns());
         }
-        self.recorder.report_now(board, Clock::now_ns());
+        self.work.recorder.report_now(board, Clock::now_ns());
         self.pause();
         Ok(())
+    }
+
+    /// Reports what was measured at once.
+    pub(super) fn report(&mut self, board: &Board) {
+        self.work.recorder.report_now(board, Clock::now_ns());
+    }
+
+    /// The same, at most once a second.
+    pub(super) fn report_if_due(&mut self, board: &Board) {
+        self.work.recorder.report_to(board, Clock::now_ns());
+    }
+
+    /// Something outside the fleet failed.
+    pub(super) fn failed(&mut self, what: &str) {
+        self.work.recorder.failed(what);
+    }
+
+    /// What happened to participants that joined through a data plane, oldest first.
+    pub(super) fn news(&mut self) -> Option<News> {
+        self.news.pop_front()
     }
 
     /// Receives for so long without sending media: what is on its way arrives.
@@ -276,7 +301,7 @@ impl Fleet {
     /// What arrived so far.
     #[must_use]
     pub fn delivered(&self) -> Delivered {
-        let (packets, bytes) = self.recorder.delivered();
+        let (packets, bytes) = self.work.recorder.delivered();
         let sockets = self.participants.iter().flatten();
         let addresses: Vec<SocketAddr> = sockets.map(|it| it.socket.local()).collect();
         Delivered {
@@ -335,7 +360,8 @@ impl Fleet {
     fn insert(&mut self, mut participant: Box<Participant>) -> Result<ParticipantId, Error> {
         let host = |doing| move |source| Error::Host { doing, source };
         let id = self.participants.len();
-        if let Sinks::DropInKernel { pass_one_in } = self.config.sinks {
+        participant.id = id;
+        if let Sinks::DropInKernel { pass_one_in } = self.work.sinks {
             participant
                 .socket
                 .drop_media(pass_one_in)

@@ -1,5 +1,6 @@
 //! One participant: its socket, its keys, what it sends and what it receives.
 
+use super::network::{Delayed, Direction, Fate, Impairment};
 use super::rtcp::{self, Block, Request};
 use super::socket::Socket;
 use super::srtp::{Keys, SRTCP_OVERHEAD_BYTES, Session, TAG_BYTES};
@@ -7,13 +8,17 @@ use super::transport::Transport;
 use super::{Error, Sinks};
 use crate::measure::{Arrival, Recorder, StreamReceiver};
 use crate::media::{Source, Stamp};
+use crate::pacing::Schedule;
 use bedside_protocol::MediaKind;
-use std::net::IpAddr;
 
 /// One participant.
 #[derive(Debug)]
 pub(super) struct Participant {
+    /// Its place in the fleet.
+    pub(super) id: usize,
     pub(super) socket: Socket,
+    /// What its network does to datagrams, if anything.
+    pub(super) impairment: Option<Impairment>,
     sessions: Option<Sessions>,
     pub(super) transport: Option<Transport>,
     pub(super) publications: Vec<Published>,
@@ -117,13 +122,49 @@ impl Streams {
     }
 }
 
-/// What all participants of a fleet have in common while they work.
-pub(super) struct Workplace<'w> {
-    pub(super) recorder: &'w mut Recorder,
-    /// Where packets are written; longer than any frame.
-    pub(super) scratch: &'w mut Vec<u8>,
-    pub(super) sampler: &'w mut Sampler,
+/// What all participants of a fleet work with.
+#[derive(Debug)]
+pub(super) struct Workplace {
+    pub(super) recorder: Recorder,
+    /// Where packets are written.
+    pub(super) scratch: Vec<u8>,
+    pub(super) sampler: Sampler,
     pub(super) sinks: Sinks,
+    /// Datagrams on bad networks, by monotonic time.
+    pub(super) delayed: Schedule<Delayed>,
+    /// How many there were.
+    pub(super) delayed_count: u64,
+}
+
+impl Workplace {
+    pub(super) fn new(sinks: Sinks, seed: u64) -> Self {
+        Self {
+            recorder: Recorder::new(),
+            scratch: Vec::with_capacity(1 << 16),
+            sampler: Sampler::new(seed),
+            sinks,
+            delayed: Schedule::new(),
+            delayed_count: 0,
+        }
+    }
+
+    /// Lets a datagram go on later.
+    pub(super) fn delay(
+        &mut self,
+        due_ns: u64,
+        participant: usize,
+        direction: Direction,
+        datagram: &[u8],
+    ) {
+        self.delayed_count += 1;
+        let delayed = Delayed {
+            order: self.delayed_count,
+            participant,
+            direction,
+            datagram: datagram.to_vec(),
+        };
+        self.delayed.push(due_ns, delayed);
+    }
 }
 
 /// Chooses which packets are opened: at random, so that no rhythm of the media is followed.
@@ -162,7 +203,9 @@ impl Sampler {
 impl Participant {
     pub(super) fn new(socket: Socket, publications: Vec<Published>, ssrc: u32) -> Self {
         Self {
+            id: 0,
             socket,
+            impairment: None,
             sessions: None,
             transport: None,
             publications,
@@ -208,7 +251,7 @@ impl Participant {
         publication: usize,
         due_ns: u64,
         now_ns: u64,
-        work: &mut Workplace<'_>,
+        work: &mut Workplace,
     ) {
         let Some(published) = self.publications.get_mut(publication) else {
             return;
@@ -255,17 +298,34 @@ impl Participant {
                 return;
             }
         }
-        match self.socket.send_train(work.scratch, packet_bytes) {
-            Ok(()) => work
-                .recorder
-                .sent(frame.packets.into(), work.scratch.len() as u64),
-            // They count as sent and lost: numbers were spent on them.
-            Err(error) => work.recorder.failed(send_failure(&error)),
+        // What cannot be sent counts as sent and lost: numbers were spent on it.
+        work.recorder
+            .sent(frame.packets.into(), work.scratch.len() as u64);
+        if self.impairment.is_some() {
+            let train = std::mem::take(&mut work.scratch);
+            for datagram in train.chunks(packet_bytes) {
+                self.send(datagram, now_ns, work);
+            }
+            work.scratch = train;
+        } else if let Err(error) = self.socket.send_train(&work.scratch, packet_bytes) {
+            work.recorder.failed(send_failure(&error));
         }
     }
 
+    /// Sends a datagram over its network.
+    pub(super) fn send(&mut self, datagram: &[u8], now_ns: u64, work: &mut Workplace) {
+        send_over(
+            &self.socket,
+            &mut self.impairment,
+            self.id,
+            datagram,
+            now_ns,
+            work,
+        );
+    }
+
     /// Takes a received RTP or RTCP datagram.
-    pub(super) fn take_media(&mut self, datagram: &mut [u8], at_ns: u64, work: &mut Workplace<'_>) {
+    pub(super) fn take_media(&mut self, datagram: &mut [u8], at_ns: u64, work: &mut Workplace) {
         let Some(sessions) = &self.sessions else {
             // The server may be faster than the handshake's last step here.
             return;
@@ -312,70 +372,64 @@ impl Participant {
         }
         match work.sinks {
             Sinks::Read { .. } => {
-                stream.receiver.receive(&arrival, work.recorder);
+                stream.receiver.receive(&arrival, &mut work.recorder);
             }
-            Sinks::DropInKernel { .. } => stream.receiver.sample(&arrival, work.recorder),
+            Sinks::DropInKernel { .. } => stream.receiver.sample(&arrival, &mut work.recorder),
         }
     }
 
     /// Sends receiver reports about all streams, and asks for a key frame of every video stream of
     /// which no whole frame came yet.
-    pub(super) fn send_reports(&mut self, work: &mut Workplace<'_>) {
-        let Some(sessions) = &mut self.sessions else {
-            return;
-        };
-        let mut compound = std::mem::take(work.scratch);
+    pub(super) fn send_reports(&mut self, now_ns: u64, work: &mut Workplace) {
+        let mut compound = std::mem::take(&mut work.scratch);
+        compound.clear();
         let mut blocks = [Block::default(); rtcp::BLOCKS_MAX];
-        let mut streams = self.streams.ssrcs.iter().zip(&mut self.streams.streams);
-        loop {
+        let mut reported = 0;
+        while reported < self.streams.streams.len() {
             let mut count = 0;
-            compound.clear();
-            for (ssrc, stream) in streams.by_ref().take(rtcp::BLOCKS_MAX) {
-                blocks[count] = stream.report(*ssrc);
+            let ssrcs = self.streams.ssrcs.iter().skip(reported);
+            let streams = self.streams.streams.iter_mut().skip(reported);
+            for ((block, ssrc), stream) in blocks.iter_mut().zip(ssrcs).zip(streams) {
+                *block = stream.report(*ssrc);
                 count += 1;
             }
-            if count == 0 {
-                break;
-            }
+            reported += count;
             rtcp::write_receiver_report(self.ssrc, &blocks[..count], &mut compound);
-            send_compound(
-                &self.socket,
-                &mut sessions.seal,
-                &mut compound,
-                work.recorder,
-            );
+            self.send_compound(&mut compound, now_ns, work);
         }
-        compound.clear();
-        for (ssrc, stream) in self.streams.ssrcs.iter().zip(&self.streams.streams) {
-            if stream.receiver.kind() == MediaKind::Video && stream.receiver.awaits_first_frame() {
-                if compound.is_empty() {
-                    rtcp::write_receiver_report(self.ssrc, &[], &mut compound);
-                }
-                rtcp::write_pli(self.ssrc, *ssrc, &mut compound);
+        for place in 0..self.streams.streams.len() {
+            let receiver = &self.streams.streams[place].receiver;
+            if receiver.kind() == MediaKind::Video && receiver.awaits_first_frame() {
+                self.begin_compound(&mut compound);
+                rtcp::write_pli(self.ssrc, self.streams.ssrcs[place], &mut compound);
             }
             if compound.len() > COMPOUND_BYTES_MAX {
-                send_compound(
-                    &self.socket,
-                    &mut sessions.seal,
-                    &mut compound,
-                    work.recorder,
-                );
+                self.send_compound(&mut compound, now_ns, work);
             }
         }
-        if !compound.is_empty() {
-            send_compound(
-                &self.socket,
-                &mut sessions.seal,
-                &mut compound,
-                work.recorder,
-            );
-        }
-        *work.scratch = compound;
+        self.send_compound(&mut compound, now_ns, work);
+        work.scratch = compound;
     }
 
-    /// Its IP address, as the server sees it without a NAT.
-    pub(super) fn address(&self) -> IpAddr {
-        self.socket.local().ip()
+    /// A compound begins with a report (RFC 3550 §6.1).
+    fn begin_compound(&self, compound: &mut Vec<u8>) {
+        if compound.is_empty() {
+            rtcp::write_receiver_report(self.ssrc, &[], compound);
+        }
+    }
+
+    /// Seals and sends a compound, if there is one, and empties it.
+    fn send_compound(&mut self, compound: &mut Vec<u8>, now_ns: u64, work: &mut Workplace) {
+        if let Some(sessions) = &mut self.sessions
+            && !compound.is_empty()
+        {
+            compound.resize(compound.len() + SRTCP_OVERHEAD_BYTES, 0);
+            match sessions.seal.seal_rtcp(compound) {
+                Ok(()) => self.send(compound, now_ns, work),
+                Err(_) => work.recorder.failed("seal"),
+            }
+        }
+        compound.clear();
     }
 }
 
@@ -440,19 +494,24 @@ fn answer(request: Request, publications: &mut [Published]) {
     }
 }
 
-fn send_compound(
+/// Sends a datagram over a participant's network.
+pub(super) fn send_over(
     socket: &Socket,
-    session: &mut Session,
-    compound: &mut Vec<u8>,
-    recorder: &mut Recorder,
+    impairment: &mut Option<Impairment>,
+    id: usize,
+    datagram: &[u8],
+    now_ns: u64,
+    work: &mut Workplace,
 ) {
-    compound.resize(compound.len() + SRTCP_OVERHEAD_BYTES, 0);
-    if session.seal_rtcp(compound).is_err() {
-        recorder.failed("seal");
-    } else if let Err(error) = socket.send(compound) {
-        recorder.failed(send_failure(&error));
+    match impairment.as_mut().map_or(Fate::AtOnce, Impairment::fate) {
+        Fate::Lost => {}
+        Fate::AtOnce => {
+            if let Err(error) = socket.send(datagram) {
+                work.recorder.failed(send_failure(&error));
+            }
+        }
+        Fate::Later(delay_ns) => work.delay(now_ns + delay_ns, id, Direction::Out, datagram),
     }
-    compound.clear();
 }
 
 fn send_failure(error: &std::io::Error) -> &'static str {

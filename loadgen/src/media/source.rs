@@ -35,10 +35,7 @@ impl Source {
     /// A recording that cannot be played.
     pub fn new(spec: &TrackSpec, ssrc: u32, payload_type: u8, seed: u64) -> Result<Self, Error> {
         let mut random = Random::new(seed);
-        let layers = match spec {
-            TrackSpec::Video(video) => u8::try_from(video.layers.len()).unwrap_or(u8::MAX),
-            _ => 1,
-        };
+        let layers = Self::layers_of(spec);
         let mut numbering = |layer: u8| {
             let ssrc = ssrc.wrapping_add(layer.into());
             // RFC 3711 §3.3.1: a receiver that misses the first packets must not miss a wrap.
@@ -87,6 +84,15 @@ impl Source {
                 RecordedKind::Video => Codec::Vp8,
             },
             TrackSpec::Video(_) | TrackSpec::Fixed(_) => Codec::Vp8,
+        }
+    }
+
+    /// How many simulcast layers a track of this description has, at least 1.
+    #[must_use]
+    pub fn layers_of(spec: &TrackSpec) -> u8 {
+        match spec {
+            TrackSpec::Video(video) => u8::try_from(video.layers.len()).unwrap_or(u8::MAX),
+            _ => 1,
         }
     }
 

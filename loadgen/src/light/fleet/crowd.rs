@@ -6,6 +6,7 @@ use crate::dataplane::Dataplane;
 use crate::light::Error;
 use crate::light::participant::State;
 use crate::pacing::Clock;
+use crate::scenario::Network;
 use bedside_protocol::{Event, Layer, RoomId, TrackId};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -31,7 +32,13 @@ impl Fleet {
             while waiting.len() >= at_once.max(1) {
                 self.wait_for_first(&mut waiting, dataplane)?;
             }
-            let one = self.begin_join(dataplane, *room, publishes)?;
+            let one = self.begin_join(
+                dataplane,
+                *room,
+                publishes,
+                Clock::now_ns(),
+                &Network::default(),
+            )?;
             waiting.push_back(one.participant);
             joined.push(one);
         }

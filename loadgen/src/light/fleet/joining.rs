@@ -4,11 +4,13 @@ use super::Due;
 use super::{Fleet, Joined, ParticipantId, Publication, Reception, connected};
 use crate::dataplane::Dataplane;
 use crate::light::Error;
+use crate::light::network::Impairment;
 use crate::light::participant::State;
 use crate::light::transport::{Endpoint, Transport};
 use crate::measure::StreamReceiver;
 use crate::media::Source;
 use crate::pacing::Clock;
+use crate::scenario::Network;
 use bedside_protocol::{
     Command, Encoding, Event, ExtensionIds, IceCredentials, Layer, MediaKind, Mid, PayloadTypes,
     Peer, PeerId, Relay, RoomId, Secret, Subscription, Track, TrackId,
@@ -55,7 +57,8 @@ impl Fleet {
         publishes: &[Publication],
         receives: &[(TrackId, Reception)],
     ) -> Result<Joined, Error> {
-        let joined = self.begin_join(dataplane, room, publishes)?;
+        let now_ns = Clock::now_ns();
+        let joined = self.begin_join(dataplane, room, publishes, now_ns, &Network::default())?;
         for (track, reception) in receives {
             let wish = Wish {
                 track: *track,
@@ -83,18 +86,25 @@ impl Fleet {
         Ok(joined)
     }
 
-    /// Names a transport and its tracks to the data plane, and begins its handshake.
+    /// Names a transport and its tracks to the data plane, and begins its handshake. It was wanted
+    /// at `wanted_ns` (monotonic clock).
     pub(in crate::light) fn begin_join(
         &mut self,
         dataplane: &mut Dataplane,
         room: RoomId,
         publishes: &[Publication],
+        wanted_ns: u64,
+        network: &Network,
     ) -> Result<Joined, Error> {
         let server = dataplane.address_of(room).ok_or(Error::NoAddress)?;
         let socket = connected(server)?;
         let mut participant = self.participant(socket, publishes)?;
         let now_ns = Clock::now_ns();
-        participant.wanted_ns = now_ns;
+        participant.wanted_ns = wanted_ns;
+        if !network.is_perfect() {
+            self.next_seed = self.next_seed.wrapping_add(1);
+            participant.impairment = Some(Impairment::new(*network, self.next_seed));
+        }
         let [ours, theirs] = [credentials()?, credentials()?];
         let peer = dataplane.peer_id();
         let endpoint = Endpoint {
@@ -204,7 +214,7 @@ impl Fleet {
             return;
         };
         let now_ns = Clock::now_ns();
-        participant.drop_streams(now_ns, &mut self.recorder);
+        participant.drop_streams(now_ns, &mut self.work.recorder);
         if let Some(mut transport) = participant.transport.take() {
             let socket = &participant.socket;
             transport.close(self.clock.instant(now_ns), |datagram| {
@@ -214,6 +224,13 @@ impl Fleet {
         }
         // The poll forgets a closed socket by itself; this frees its place at once.
         drop(self.poll.registry().deregister(participant.socket.source()));
+    }
+
+    /// A participant's stream ends: nobody sends it any more.
+    pub(in crate::light) fn drop_stream(&mut self, id: ParticipantId, ssrc: u32) {
+        if let Some(participant) = self.participants.get_mut(id.0).and_then(Option::as_mut) {
+            participant.drop_stream(ssrc, Clock::now_ns(), &mut self.work.recorder);
+        }
     }
 
     pub(in crate::light) fn state(&self, id: ParticipantId) -> Option<State> {

@@ -1,9 +1,10 @@
 //! One turn of a fleet: what is due is sent, what has come is taken, in between a step of a
 //! handshake.
 
-use super::{Fleet, ParticipantId, TIMER, nanoseconds};
+use super::{Fleet, News, ParticipantId, TIMER, nanoseconds};
 use crate::light::Error;
-use crate::light::participant::{State, Workplace};
+use crate::light::network::{Direction, Fate, Impairment};
+use crate::light::participant::{Participant, State, Workplace, send_over};
 use crate::light::transport::Progress;
 use crate::pacing::Clock;
 use mio::{Events, Token};
@@ -37,14 +38,12 @@ const FRAMES_PER_TURN: usize = 64;
 /// Time for handshakes in one turn: one costly step, or many cheap ones.
 const STEPS_TIME_NS: u64 = 100_000;
 
-/// Handshake datagrams that wait; more are dropped, as by a full socket, and come again.
-const STEPS_WAITING_MAX: usize = 16_384;
-
 impl Fleet {
     /// One turn; sleeps until something is due or comes, at most until `until_ns`.
     pub(in crate::light) fn turn(&mut self, until_ns: u64) -> Result<(), Error> {
         self.send_due_frames();
         self.run_timers();
+        self.run_delayed();
         self.run_steps();
         let timeout = self.sleep_time(until_ns)?;
         let mut events = std::mem::replace(&mut self.events, Events::with_capacity(0));
@@ -74,10 +73,14 @@ impl Fleet {
             None => self.media.next_due_ns().map(|due_ns| due_ns + self.idle_ns),
             Some(_) => None,
         };
-        let wake_ns = [frame_ns, self.timers.next_due_ns()]
-            .into_iter()
-            .flatten()
-            .fold(until_ns, u64::min);
+        let wake_ns = [
+            frame_ns,
+            self.timers.next_due_ns(),
+            self.work.delayed.next_due_ns(),
+        ]
+        .into_iter()
+        .flatten()
+        .fold(until_ns, u64::min);
         if wake_ns <= Clock::now_ns() {
             return Ok(Some(Duration::ZERO));
         }
@@ -103,13 +106,7 @@ impl Fleet {
             let Some(participant) = self.participants.get_mut(id).and_then(Option::as_mut) else {
                 continue;
             };
-            let mut work = Workplace {
-                recorder: &mut self.recorder,
-                scratch: &mut self.scratch,
-                sampler: &mut self.sampler,
-                sinks: self.config.sinks,
-            };
-            participant.send_frame(place, due_ns + self.idle_ns, now_ns, &mut work);
+            participant.send_frame(place, due_ns + self.idle_ns, now_ns, &mut self.work);
             if let Some(published) = participant.publications.get(place)
                 && let Some(began_ns) = published.began_ns
                 && participant.state == State::Joined
@@ -130,12 +127,7 @@ impl Fleet {
                     else {
                         continue;
                     };
-                    participant.send_reports(&mut Workplace {
-                        recorder: &mut self.recorder,
-                        scratch: &mut self.scratch,
-                        sampler: &mut self.sampler,
-                        sinks: self.config.sinks,
-                    });
+                    participant.send_reports(now_ns, &mut self.work);
                     self.timers
                         .push(due_ns + REPORT_INTERVAL_NS, Due::Reports(id));
                 }
@@ -173,10 +165,9 @@ impl Fleet {
             // Put off since.
             return;
         }
-        let socket = &participant.socket;
+        let (socket, impairment) = (&participant.socket, &mut participant.impairment);
         let send = |datagram: &[u8]| {
-            // ICE and DTLS repeat what is lost.
-            drop(socket.send(datagram));
+            send_over(socket, impairment, id, datagram, now_ns, &mut self.work);
         };
         let progress = match step {
             Step::Datagram(_, datagram) => transport.receive(now, remote, datagram, send),
@@ -188,8 +179,9 @@ impl Fleet {
             Progress::Keys(keys) => match participant.take_keys(&keys) {
                 Ok(()) => {
                     let after_ns = now_ns.saturating_sub(participant.wanted_ns);
-                    self.recorder.join(Duration::from_nanos(after_ns));
+                    self.work.recorder.join(Duration::from_nanos(after_ns));
                     self.joined(ParticipantId(id), now_ns);
+                    self.news.push_back(News::Joined(ParticipantId(id)));
                 }
                 Err(_) => self.ended(id, "keys"),
             },
@@ -206,7 +198,27 @@ impl Fleet {
         if let Some(participant) = self.participants.get_mut(id).and_then(Option::as_mut) {
             participant.transport = None;
             participant.state = State::Ended(why);
-            self.recorder.failed(why);
+            self.work.recorder.failed(why);
+            self.news.push_back(News::Ended(ParticipantId(id)));
+        }
+    }
+
+    /// Lets datagrams on bad networks go on whose time has come.
+    fn run_delayed(&mut self) {
+        let now_ns = Clock::now_ns();
+        while let Some((due_ns, mut delayed)) = self.work.delayed.pop_due(now_ns) {
+            let id = delayed.participant;
+            let Some(participant) = self.participants.get_mut(id).and_then(Option::as_mut) else {
+                continue;
+            };
+            match delayed.direction {
+                // A datagram that cannot be sent is lost once more.
+                Direction::Out => drop(participant.socket.send(&delayed.datagram)),
+                Direction::In => {
+                    let step = take(participant, &mut delayed.datagram, due_ns, &mut self.work);
+                    self.steps.extend(step);
+                }
+            }
         }
     }
 
@@ -218,29 +230,30 @@ impl Fleet {
             };
             let count = match participant.socket.receive(&mut self.memory) {
                 Ok(count) => count,
-                Err(error) => {
-                    if error.kind() == std::io::ErrorKind::ConnectionRefused {
-                        self.recorder.failed("receive: nobody there");
-                        continue;
-                    }
-                    return;
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                    self.work.recorder.failed("receive: nobody there");
+                    continue;
                 }
+                Err(_) => return,
             };
             let at_ns = Clock::now_ns();
-            let mut work = Workplace {
-                recorder: &mut self.recorder,
-                scratch: &mut self.scratch,
-                sampler: &mut self.sampler,
-                sinks: self.config.sinks,
-            };
             for place in 0..count {
                 let (message, datagram_bytes) = self.memory.message(place);
                 for datagram in message.chunks_mut(datagram_bytes) {
-                    // RFC 7983: STUN, DTLS, RTP and RTCP by their first byte.
-                    if datagram.first().is_some_and(|first| first & 0xC0 == 0x80) {
-                        participant.take_media(datagram, at_ns, &mut work);
-                    } else if self.steps.len() < STEPS_WAITING_MAX {
-                        self.steps.push_back(Step::Datagram(id, datagram.to_vec()));
+                    let fate = participant
+                        .impairment
+                        .as_mut()
+                        .map_or(Fate::AtOnce, Impairment::fate);
+                    match fate {
+                        Fate::Lost => {}
+                        Fate::AtOnce => {
+                            let step = take(participant, datagram, at_ns, &mut self.work);
+                            self.steps.extend(step);
+                        }
+                        Fate::Later(delay_ns) => {
+                            self.work
+                                .delay(at_ns + delay_ns, id, Direction::In, datagram);
+                        }
                     }
                 }
             }
@@ -248,5 +261,21 @@ impl Fleet {
                 return;
             }
         }
+    }
+}
+
+/// Takes a datagram, or says what is to be done with it between frames.
+fn take(
+    participant: &mut Participant,
+    datagram: &mut [u8],
+    at_ns: u64,
+    work: &mut Workplace,
+) -> Option<Step> {
+    // RFC 7983: STUN, DTLS, RTP and RTCP by their first byte.
+    if datagram.first().is_some_and(|first| first & 0xC0 == 0x80) {
+        participant.take_media(datagram, at_ns, work);
+        None
+    } else {
+        Some(Step::Datagram(participant.id, datagram.to_vec()))
     }
 }
