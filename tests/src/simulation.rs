@@ -7,7 +7,7 @@ use crate::{
 };
 use bedside_core::{
     Clock, PacketSink, Path,
-    forwarder::{Forwarder, ForwarderStatistics, MediaDatagram, MediaKeys, RelayBatch},
+    forwarder::{Forwarder, ForwarderStatistics, MediaDatagram, MediaKeys, MediaPeer, RelayBatch},
 };
 use bedside_protocol::{
     Codec, Command, Encoding, Event, ExtensionIds, Generation, IceCredentials, Layer, Mid,
@@ -40,6 +40,8 @@ pub struct Simulation {
     forwarders: Vec<Forwarder>,
     random: ChaCha8Rng,
     endpoints: BTreeMap<u16, Joined>,
+    /// What their datagrams come under.
+    names: BTreeMap<u16, MediaPeer>,
     by_address: BTreeMap<SocketAddr, u16>,
     /// Datagrams under way, by arrival and the order in which they were sent.
     to_server: BTreeMap<(Instant, u64), (u16, Vec<u8>)>,
@@ -146,6 +148,7 @@ impl Simulation {
                 .collect(),
             random,
             endpoints: BTreeMap::new(),
+            names: BTreeMap::new(),
             by_address: BTreeMap::new(),
             to_server: BTreeMap::new(),
             to_clients: BTreeMap::new(),
@@ -183,8 +186,10 @@ impl Simulation {
             send: server.master(),
         };
         let now = self.now;
-        self.forwarder(worker)
-            .peer_connected(now, peer_id(number), keys, path(number));
+        let name =
+            self.forwarder(worker)
+                .peer_connected(now, peer_id(number), keys, path(number));
+        self.names.extend(name.map(|name| (number, name)));
         for track in tracks(number) {
             self.command_on(worker, room, Command::EnsureTrack(track));
         }
@@ -463,7 +468,7 @@ impl Simulation {
                     .filter(|(number, _)| self.endpoints.contains_key(number))
                     .filter(|(number, _)| self.worker(*number) == worker)
                     .map(|(number, payload)| MediaDatagram {
-                        peer: peer_id(*number),
+                        peer: self.names[number],
                         payload,
                     })
                     .collect();

@@ -190,6 +190,8 @@ impl Core {
                     self.statistics.received_dtls += 1;
                     self.transports
                         .dtls_received(now, &path, datagram.payload, sink);
+                    // Media may follow at once.
+                    self.tell_forwarder(now);
                     continue;
                 }
                 Class::TurnChannel => {
@@ -288,7 +290,9 @@ impl Core {
         while let Some(notice) = self.transports.poll_notice() {
             match notice {
                 Notice::Connected { peer, keys, path } => {
-                    self.forwarder.peer_connected(now, peer, keys, path);
+                    if let Some(media) = self.forwarder.peer_connected(now, peer, keys, path) {
+                        self.transports.accept_media(peer, media);
+                    }
                 }
                 Notice::Path { peer, path } => self.forwarder.peer_path(now, peer, path),
                 Notice::Disconnected { peer } => self.forwarder.peer_disconnected(now, peer),

@@ -68,11 +68,23 @@ pub struct MediaKeys {
     pub send: MasterKey,
 }
 
+/// Names a peer for its datagrams, which need no look-up then.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct MediaPeer(Handle<Peer>);
+
+#[cfg(test)]
+impl MediaPeer {
+    /// A name for tests of what only passes it on.
+    pub(crate) fn nobody() -> Self {
+        Self(Handle::of_nothing())
+    }
+}
+
 /// An SRTP or SRTCP datagram, already attributed to an authenticated peer by its path.
 #[derive(Debug)]
 pub struct MediaDatagram<'a> {
     /// Who sent it.
-    pub peer: PeerId,
+    pub peer: MediaPeer,
     /// Its bytes; opened in place.
     pub payload: &'a mut [u8],
 }
@@ -146,14 +158,16 @@ impl Forwarder {
 
     /// A transport is up: `keys` are its own, `path` its nominated path. Comes once a peer: of a
     /// second call only the path counts, because packet numbers must not begin anew under a key.
-    pub fn peer_connected(&mut self, now: Instant, peer: PeerId, keys: MediaKeys, path: Path) {
-        let Some(state) = self
-            .peer_ids
-            .find(peer)
-            .and_then(|handle| self.peers.get_mut(handle))
-        else {
-            return;
-        };
+    /// Gives the name that its datagrams come under; `None` for a peer that nobody asked for.
+    pub fn peer_connected(
+        &mut self,
+        now: Instant,
+        peer: PeerId,
+        keys: MediaKeys,
+        path: Path,
+    ) -> Option<MediaPeer> {
+        let handle = self.peer_ids.find(peer)?;
+        let state = self.peers.get_mut(handle)?;
         if state.keys.is_none() {
             let opener = Opener::new(keys.profile, &keys.receive);
             let sealer = Sealer::new(keys.profile, &keys.send);
@@ -169,6 +183,7 @@ impl Forwarder {
             }
         }
         self.peer_path(now, peer, path);
+        Some(MediaPeer(handle))
     }
 
     /// The nominated path changed, or the peer is back after

@@ -12,6 +12,7 @@ mod handshakes;
 mod ice;
 pub(crate) mod limits;
 mod messages;
+mod paths;
 mod peer;
 mod received;
 mod rooms;
@@ -19,7 +20,7 @@ mod timers;
 
 pub use certificate::Certificate;
 
-use crate::forwarder::MediaKeys;
+use crate::forwarder::{MediaKeys, MediaPeer};
 use crate::{PacketSink, Path};
 use bedside_protocol::{
     CloseReason, DataChannelKind, DataMessage, Event, IceCredentials, PeerId, Policy, RoomId,
@@ -28,6 +29,7 @@ use foldhash::quality::FixedState;
 use handshakes::Handshakes;
 use limits::{CONSENT_EXPIRES_AFTER, TIMERS_PER_CALL};
 use messages::{Messages, Waiting};
+use paths::{Owner, Paths};
 use peer::{Live, Peer, State};
 use rooms::Rooms;
 use std::collections::{HashMap, VecDeque};
@@ -40,7 +42,6 @@ use timers::Timers;
 
 /// All transports of a worker.
 pub(crate) struct Transports {
-    addresses: Vec<SocketAddr>,
     policy: Policy,
     certificate: Certificate,
     provider: Arc<CryptoProvider>,
@@ -51,8 +52,9 @@ pub(crate) struct Transports {
     by_peer: HashMap<PeerId, usize, FixedState>,
     /// Our user name fragments.
     by_ufrag: HashMap<String, usize, FixedState>,
-    /// Paths with an authenticated check.
-    by_path: HashMap<Path, usize, FixedState>,
+    paths: Paths,
+    /// When media last came on an open path, by slot.
+    media_heard: Vec<Option<Instant>>,
     timers: Timers,
     handshakes: Handshakes,
     messages: Messages,
@@ -153,7 +155,6 @@ impl Transports {
     ) -> Self {
         let hasher = FixedState::with_seed(hash_seed);
         Self {
-            addresses,
             policy,
             certificate,
             provider: dtls::provider(policy),
@@ -162,7 +163,8 @@ impl Transports {
             free: Vec::new(),
             by_peer: HashMap::with_hasher(hasher),
             by_ufrag: HashMap::with_hasher(hasher),
-            by_path: HashMap::with_hasher(hasher),
+            paths: Paths::new(addresses, hasher),
+            media_heard: Vec::new(),
             timers: Timers::default(),
             handshakes: Handshakes::default(),
             messages: Messages::default(),
@@ -195,6 +197,23 @@ impl Transports {
             self.timers.next(),
         ];
         waiting.into_iter().flatten().min()
+    }
+
+    /// Says where a peer's media goes, now that its keys are there.
+    pub(crate) fn accept_media(&mut self, peer: PeerId, media: MediaPeer) {
+        let Some(&slot) = self.by_peer.get(&peer) else {
+            return;
+        };
+        let Some(live) = self.slots[slot].as_mut().and_then(Peer::live_mut) else {
+            return;
+        };
+        live.media = Some(media);
+        for path in live.agent.open_paths() {
+            if let Some(owner) = self.paths.find(&path) {
+                let media = Some(media);
+                self.paths.insert(&path, Owner { media, ..owner });
+            }
+        }
     }
 
     /// Begins a turn of the worker: handshakes and messages may use processor time again.
@@ -261,10 +280,10 @@ impl Transports {
     /// Does what is due.
     pub(crate) fn handle_timeout(&mut self, now: Instant, sink: &mut impl PacketSink) {
         while let Some((path, datagram)) = self.handshakes.next() {
-            let Some(&slot) = self.by_path.get(&path) else {
+            let Some(owner) = self.paths.find(&path) else {
                 continue;
             };
-            self.with(now, slot, sink, |live, peer, context| {
+            self.with(now, owner.slot(), sink, |live, peer, context| {
                 live.dtls_received(peer, &datagram, context)
             });
         }
@@ -288,7 +307,7 @@ impl Transports {
                 live.handle_timeout(peer, context)
             });
             for path in silent {
-                self.by_path.remove(&path);
+                self.paths.remove(&path);
             }
         }
     }
@@ -323,6 +342,9 @@ impl Transports {
         let State::Live(live) = &mut peer.state else {
             return;
         };
+        if let Some(heard) = self.media_heard[slot] {
+            live.heard = live.heard.max(heard);
+        }
         let mut context = Context {
             now,
             room: peer.room,
@@ -369,7 +391,7 @@ impl Transports {
         context.notices.push_back(Notice::Disconnected { peer });
         context.event(Event::PeerClosed { peer, reason });
         for path in live.agent.open_paths() {
-            self.by_path.remove(&path);
+            self.paths.remove(&path);
         }
         for ufrag in live.agent.local_ufrags() {
             self.by_ufrag.remove(ufrag);

@@ -1,13 +1,15 @@
-//! Steady forwarding allocates nothing: not for packets, not for reports or feedback.
+//! Steady forwarding allocates nothing in a whole worker: not for packets, repairs, reports,
+//! feedback, connectivity checks or timers.
 #![expect(unsafe_code, reason = "an allocator that counts")]
 
-#[path = "../examples/room/mod.rs"]
-mod room;
+#[path = "../examples/load/mod.rs"]
+#[expect(dead_code, reason = "benchmarks use more of it")]
+mod load;
 
-use room::MeasuredRoom;
+use load::LoadedWorker;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -33,33 +35,43 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
+/// Three consults for ten seconds of virtual time, their video asked for again now and then.
 #[test]
 fn forwarding_allocates_nothing() {
     #[expect(
         clippy::disallowed_methods,
         reason = "an Instant has no other source; all that follows is counted from it"
     )]
-    let mut room = MeasuredRoom::new(Instant::now(), 2, 10);
-    let statistics_every = 2_000 / 33 + 1;
-    let mut counted = 0;
-    let mut batches = 0;
-    for round in 0..20 * statistics_every {
-        room.prepare(8);
+    let mut worker = LoadedWorker::new(Instant::now());
+    worker.consults(3);
+    let slice = Duration::from_millis(50);
+    let (mut counted, mut slices) = (0, 0);
+    for number in 0..250 {
+        worker.prepare(slice, 4);
+        worker.sink.kept = (number % 20 == 0).then(Vec::new);
+        let keeps = worker.sink.kept.is_some();
         let before = ALLOCATIONS.get();
-        room.forward();
-        let made = ALLOCATIONS.get() - before;
+        worker.run();
+        let mut made = ALLOCATIONS.get() - before;
         // An event to the control plane is made of memory; every two seconds there is one.
-        let quiet = room.forwarder.poll_event().is_none();
-        room.drain_events();
-        if quiet && round > 2 * statistics_every {
+        let mut quiet = worker.drain_events() == 0 && !keeps;
+        if keeps {
+            worker.prepare_nacks(1, 3);
+            let before = ALLOCATIONS.get();
+            worker.run();
+            made = ALLOCATIONS.get() - before;
+            quiet = worker.drain_events() == 0;
+        }
+        // Everything has its size after a few seconds: caches double while they fill.
+        if quiet && number >= 100 {
             counted += made;
-            batches += 1;
+            slices += 1;
         }
     }
-    assert!(
-        batches > 15 * statistics_every,
-        "{batches} batches were counted"
-    );
-    assert!(room.sink.packets > 100_000);
+    assert!(slices > 100, "{slices} slices were counted");
+    let done = worker.core.statistics();
+    assert!(done.forwarder.forwarded > 10_000, "{done:?}");
+    assert!(done.forwarder.retransmitted > 100, "{done:?}");
+    assert!(done.transport.checks_answered > 20, "{done:?}");
     assert_eq!(counted, 0);
 }

@@ -11,6 +11,17 @@ pub(super) struct Handle<T> {
     of: PhantomData<fn() -> T>,
 }
 
+#[cfg(test)]
+impl<T> Handle<T> {
+    pub(super) fn of_nothing() -> Self {
+        Self {
+            index: u32::MAX,
+            version: 0,
+            of: PhantomData,
+        }
+    }
+}
+
 impl<T> Clone for Handle<T> {
     fn clone(&self) -> Self {
         *self

@@ -5,7 +5,7 @@ use super::packet_cache::{Inserted, PacketFacts};
 use super::peer::{Peer, StreamOf, smooth};
 use super::publisher::{Arrival, PublishedLayer, Track};
 use super::stream_lookup::learn;
-use super::{Forwarder, Handle, MediaDatagram, Timer};
+use super::{Forwarder, Handle, MediaDatagram, MediaPeer, Timer};
 use crate::limits::SPEAKER_INTERVAL;
 use crate::rtp::{
     Header, KeyFrame, ReceivedExtensions, Red, SequenceNumber, Vp8Descriptor, elements,
@@ -35,10 +35,7 @@ struct Payload<'a> {
 
 impl Forwarder {
     pub(super) fn receive(&mut self, now: Instant, datagram: &mut MediaDatagram<'_>) {
-        let Some(handle) = self.peer_ids.find(datagram.peer) else {
-            self.statistics.dropped_unknown_peer += 1;
-            return;
-        };
+        let MediaPeer(handle) = datagram.peer;
         let second = datagram.payload.get(1).copied().unwrap_or_default();
         if RTCP_PACKET_TYPES.contains(&second) {
             self.receive_rtcp(now, handle, datagram.payload);

@@ -102,8 +102,10 @@ impl Transports {
         self.rooms.add(room, wanted.peer)?;
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
+            self.media_heard.push(None);
             self.slots.len() - 1
         });
+        self.media_heard[slot] = None;
         self.timers.set(slot, live.due());
         self.slots[slot] = Some(Peer {
             id: wanted.peer,

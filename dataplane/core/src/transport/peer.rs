@@ -10,7 +10,7 @@ use super::limits::{
 };
 use super::{Context, Notice};
 use crate::demultiplex::{Class, classify};
-use crate::forwarder::MediaKeys;
+use crate::forwarder::{MediaKeys, MediaPeer};
 use crate::{PacketSink, Path};
 use bedside_protocol::limits::DATA_MESSAGE_BYTES_MAX;
 use bedside_protocol::{
@@ -43,8 +43,10 @@ pub(super) enum State {
 /// A live transport.
 pub(super) struct Live {
     pub(super) agent: Agent,
-    /// When anything last came on an open path.
+    /// When anything last came on an open path; of media, as of the last turn of this transport.
     pub(super) heard: Instant,
+    /// Where its media goes, once its keys are there.
+    pub(super) media: Option<MediaPeer>,
     rtc: Rtc,
     /// When str0m wants to be called.
     rtc_due: Instant,
@@ -133,6 +135,7 @@ impl Live {
         let mut live = Self {
             agent: Agent::new(wanted.local.clone(), now),
             heard: now,
+            media: None,
             rtc,
             rtc_due: now,
             channels: Channels::default(),

@@ -3,32 +3,25 @@
 use super::Transports;
 use super::ice::{ANSWER_BYTES_MAX, Changes, Check, NotACheck};
 use super::limits::DISCONNECTED_AFTER;
-use super::peer::{Peer, State};
+use super::paths::Owner;
+use super::peer::Peer;
+use crate::forwarder::MediaPeer;
 use crate::{PacketSink, Path};
-use bedside_protocol::PeerId;
 use std::time::Instant;
 
 impl Transports {
     /// Whose media a datagram on `path` is; counted when it is nobody's.
-    pub(crate) fn media_sender(&mut self, now: Instant, path: &Path) -> Option<PeerId> {
-        let Some(peer) = self
-            .by_path
-            .get(path)
-            .and_then(|&slot| self.slots[slot].as_mut())
-        else {
+    pub(crate) fn media_sender(&mut self, now: Instant, path: &Path) -> Option<MediaPeer> {
+        let Some(owner) = self.paths.find(path) else {
             self.counters.unknown_path += 1;
             return None;
         };
-        match &mut peer.state {
-            State::Live(live) if live.is_media_accepted() => {
-                live.heard = now;
-                Some(peer.id)
-            }
-            _ => {
-                self.counters.media_before_keys += 1;
-                None
-            }
+        if owner.media.is_some() {
+            self.media_heard[owner.slot()] = Some(now);
+        } else {
+            self.counters.media_before_keys += 1;
         }
+        owner.media
     }
 
     /// Takes a DTLS datagram. One of a handshake may have to wait for a later call.
@@ -39,10 +32,11 @@ impl Transports {
         datagram: &[u8],
         sink: &mut impl PacketSink,
     ) {
-        let Some(&slot) = self.by_path.get(path) else {
+        let Some(owner) = self.paths.find(path) else {
             self.counters.unknown_path += 1;
             return;
         };
+        let slot = owner.slot();
         let is_handshake = self.slots[slot]
             .as_ref()
             .and_then(Peer::live)
@@ -76,7 +70,7 @@ impl Transports {
                 return;
             }
         };
-        if !self.addresses.contains(&path.local) {
+        if !self.paths.is_ours(&path.local) {
             self.counters.stun_not_a_candidate += 1;
             return;
         }
@@ -120,11 +114,15 @@ impl Transports {
                 .accept(now, path, check.nominates(), with_current);
             live.checked(peer, &check, datagram, changes.nominated, context)
         });
-        if self.slots[slot].as_ref().is_some_and(Peer::is_live) {
-            self.by_path.insert(path, slot);
+        if let Some(live) = self.slots[slot].as_ref().and_then(Peer::live)
+            && changes.opened
+        {
+            let media = live.media;
+            let slot = u32::try_from(slot).expect("PEERS_MAX is far less");
+            self.paths.insert(&path, Owner { slot, media });
         }
         if let Some(closed) = changes.closed {
-            self.by_path.remove(&closed);
+            self.paths.remove(&closed);
         }
         self.retire(slot, changes.retired);
     }
@@ -132,22 +130,22 @@ impl Transports {
     /// Whether another transport was heard on `path` just now. A check proves who sends it, not
     /// from where: it must not take a path from under its user.
     fn is_taken(&self, now: Instant, path: &Path, slot: usize) -> bool {
-        self.by_path.get(path).is_some_and(|&owner| {
+        self.paths.find(path).is_some_and(|owner| {
+            let owner = owner.slot();
+            let live = self.slots[owner].as_ref().and_then(Peer::live);
             owner != slot
-                && self.slots[owner]
-                    .as_ref()
-                    .and_then(Peer::live)
-                    .is_some_and(|live| {
-                        now.saturating_duration_since(live.heard) < DISCONNECTED_AFTER
-                    })
+                && live.is_some_and(|live| {
+                    let heard = self.media_heard[owner].max(Some(live.heard));
+                    heard.is_some_and(|at| now.saturating_duration_since(at) < DISCONNECTED_AFTER)
+                })
         })
     }
 
     /// Takes `path` from a silent owner other than `slot`: its address was given to another.
     fn release(&mut self, path: &Path, slot: usize) {
-        if let Some(&owner) = self.by_path.get(path)
-            && owner != slot
-            && let Some(live) = self.slots[owner].as_mut().and_then(Peer::live_mut)
+        if let Some(owner) = self.paths.find(path)
+            && owner.slot() != slot
+            && let Some(live) = self.slots[owner.slot()].as_mut().and_then(Peer::live_mut)
         {
             live.agent.forget(path);
         }

@@ -27,7 +27,8 @@ impl Transports {
             assert!(self.rooms.peers(peer.room).contains(&peer.id));
             let Some(live) = peer.live() else { continue };
             for path in live.agent.open_paths() {
-                assert_eq!(self.by_path.get(&path), Some(&slot));
+                let owner = self.paths.find(&path).expect("it is open");
+                assert_eq!((owner.slot(), owner.media), (slot, live.media));
                 live_paths += 1;
             }
             let nominated = live.agent.nominated();
@@ -37,7 +38,7 @@ impl Transports {
                 live_ufrags += 1;
             }
         }
-        assert_eq!(self.by_path.len(), live_paths);
+        assert_eq!(self.paths.len(), live_paths);
         assert_eq!(self.by_ufrag.len(), live_ufrags);
         assert_eq!(self.by_peer.len(), occupied);
         assert_eq!(self.slots.len(), occupied + self.free.len());
@@ -54,12 +55,15 @@ impl Transports {
 struct Kept {
     transports: Transports,
     notices: Vec<Notice>,
-    media: Vec<(PeerId, Vec<u8>)>,
+    media: Vec<Vec<u8>>,
 }
 
 impl Kept {
     fn keep_notices(&mut self) {
         while let Some(notice) = self.transports.poll_notice() {
+            if let Notice::Connected { peer, .. } = notice {
+                self.transports.accept_media(peer, MediaPeer::nobody());
+            }
             self.notices.push(notice);
         }
     }
@@ -84,8 +88,8 @@ impl Server for Kept {
             0..=3 => self.transports.stun_received(now, path, datagram, sink),
             20..=63 => self.transports.dtls_received(now, &path, datagram, sink),
             _ => {
-                if let Some(peer) = self.transports.media_sender(now, &path) {
-                    self.media.push((peer, datagram.to_vec()));
+                if self.transports.media_sender(now, &path).is_some() {
+                    self.media.push(datagram.to_vec());
                 }
             }
         }
@@ -166,7 +170,6 @@ fn the_keys_handed_over_are_the_clients_in_both_directions() {
             .server
             .media
             .iter_mut()
-            .map(|(_, packet)| packet)
             .filter(|packet| packet[1] & 0x7f == OPUS)
             .collect();
         assert_eq!(sent.len(), 1);
@@ -220,7 +223,7 @@ fn a_slot_is_used_again_without_a_trace_of_its_last_user() {
     let peer = world.clients[0].peer;
     world.with_server(|server, now, sink| server.transports.remove_peer(now, ROOM, peer, sink));
     let transports = &world.server.transports;
-    assert!(transports.by_path.is_empty());
+    assert!(transports.paths.len() == 0);
     assert!(transports.by_ufrag.is_empty());
     assert!(transports.by_peer.is_empty());
     assert_eq!(transports.poll_timeout(), None);
@@ -255,6 +258,6 @@ fn a_panic_over_one_transport_closes_that_one() {
         reason: CloseReason::DtlsFailed,
     };
     assert!(world.events.contains(&closed));
-    assert!(world.server.transports.by_path.is_empty());
+    assert!(world.server.transports.paths.len() == 0);
     world.run(Duration::from_secs(1));
 }

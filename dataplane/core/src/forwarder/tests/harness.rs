@@ -1,6 +1,6 @@
 //! Clients, rooms and time for the scenarios.
 
-use crate::forwarder::{Forwarder, MediaDatagram, MediaKeys};
+use crate::forwarder::{Forwarder, MediaDatagram, MediaKeys, MediaPeer};
 use crate::rtcp;
 use crate::rtp::{
     ExtensionForm, FixedHeader, Header, PADDING_FLAG, SequenceNumber, Timestamp, begin_header,
@@ -58,6 +58,8 @@ pub(super) struct World {
     pub(super) forwarder: Forwarder,
     pub(super) generation: Generation,
     pub(super) clients: BTreeMap<u64, Client>,
+    /// What their datagrams come under.
+    pub(super) names: BTreeMap<PeerId, MediaPeer>,
     /// Datagrams that the next [`World::flush`] brings.
     pub(super) waiting: Vec<(PeerId, Vec<u8>)>,
     pub(super) outbox: Outbox,
@@ -180,6 +182,7 @@ impl World {
             forwarder: Forwarder::new([seed; 32], clock),
             generation: Generation(1),
             clients: BTreeMap::new(),
+            names: BTreeMap::new(),
             waiting: Vec::new(),
             outbox: Outbox::default(),
             events: Vec::new(),
@@ -249,8 +252,10 @@ impl World {
             receive: key(id, 1),
             send: key(id, 2),
         };
-        self.forwarder
+        let connected = self
+            .forwarder
             .peer_connected(self.now, PeerId(id), keys, path);
+        self.names.extend(connected.map(|name| (PeerId(id), name)));
         self.drain();
     }
 
@@ -332,7 +337,7 @@ impl World {
         let mut batch: Vec<_> = waiting
             .iter_mut()
             .map(|(peer, payload)| MediaDatagram {
-                peer: *peer,
+                peer: self.names[peer],
                 payload,
             })
             .collect();
