@@ -186,9 +186,9 @@ impl Simulation {
             send: server.master(),
         };
         let now = self.now;
-        let name =
-            self.forwarder(worker)
-                .peer_connected(now, peer_id(number), keys, path(number));
+        let name = self
+            .forwarder(worker)
+            .peer_connected(now, peer_id(number), keys, path(number));
         self.names.extend(name.map(|name| (number, name)));
         for track in tracks(number) {
             self.command_on(worker, room, Command::EnsureTrack(track));

@@ -103,21 +103,22 @@ impl LoadedWorker {
         }
     }
 
-    /// Has the network deliver what was prepared a second time: once more after it was gone
-    /// through, it is nothing but replays.
-    pub(crate) fn prepare_replays(&mut self, rounds: usize) {
-        let sent: Vec<_> = self
-            .wakeups
-            .drain(..)
-            .flat_map(|wakeup| wakeup.datagrams)
-            .filter(|(_, datagram)| is_rtp(datagram))
-            .collect();
-        let replayed = std::iter::repeat_n(sent, rounds).flatten();
-        for part in replayed.collect::<Vec<_>>().chunks(PER_WAKEUP) {
-            self.wakeups.push(Wakeup {
-                at: self.now,
-                datagrams: part.to_vec(),
-            });
+    /// Has the network deliver again what was prepared last and gone through: nothing but replays.
+    pub(crate) fn prepare_replays(&mut self) {
+        let is_rtp = |datagram: &[u8]| datagram[0] >> 6 == 2 && !(192..=223).contains(&datagram[1]);
+        for wakeup in &mut self.wakeups {
+            wakeup.at = self.now;
+            wakeup.datagrams.retain(|(_, datagram)| is_rtp(datagram));
+        }
+    }
+
+    /// Has the network deliver each datagram that was prepared twice in a row.
+    pub(crate) fn repeat_prepared(&mut self) {
+        for wakeup in &mut self.wakeups {
+            let datagrams = std::mem::take(&mut wakeup.datagrams).into_iter();
+            wakeup.datagrams = datagrams
+                .flat_map(|datagram| [datagram.clone(), datagram])
+                .collect();
         }
     }
 
@@ -247,10 +248,6 @@ impl LoadedWorker {
         let sealed = self.clients[number].seal_rtcp(&compound);
         self.deliver(at, number, sealed, per_wakeup);
     }
-}
-
-fn is_rtp(datagram: &[u8]) -> bool {
-    datagram[0] >> 6 == 2 && !(192..=223).contains(&datagram[1])
 }
 
 /// Of a header with the two extensions.
