@@ -25,6 +25,8 @@ enum Part {
     Lint,
     /// Unit tests, the simulator, and real processes
     Rust,
+    /// Instructions of the forwarding path, under valgrind, against bench/instructions.toml
+    Instructions,
     /// The consult page's own tests
     Page,
     /// Chromium, Firefox and LiveKit's SDKs against the real processes
@@ -37,11 +39,12 @@ impl Test {
         let parts = [
             (Part::Lint, lint as fn(&Self) -> Result<()>),
             (Part::Rust, rust),
+            (Part::Instructions, instructions),
             (Part::Page, page),
             (Part::Clients, clients),
         ];
         let chosen = |part| self.only.is_empty() || self.only.contains(&part);
-        if chosen(Part::Page) || chosen(Part::Clients) {
+        if chosen(Part::Instructions) || chosen(Part::Page) || chosen(Part::Clients) {
             system_packages()?;
         }
         // First, since the server embeds it.
@@ -92,6 +95,29 @@ fn rust(_: &Test) -> Result<()> {
     run(&mut command("cargo", &processes))?;
     run(&mut command("cargo", &["test", "--locked", "--workspace"]))
 }
+
+/// The release build, because its instructions are the ones that users pay for: a profile of its own
+/// would compile every dependency once more and count something else.
+fn instructions(_: &Test) -> Result<()> {
+    let bench = |arguments: &[&str]| {
+        let mut cargo = command("cargo", &["run", "--release", "--locked", "--quiet"]);
+        cargo.args(["-p", "bedside-bench", "--", "instructions"]);
+        cargo.args(arguments);
+        cargo
+    };
+    run(&mut bench(&[]))?;
+    // The gate has to close: the same calls, every datagram looked at twice.
+    let regressed = ["--case", "consults-5-regressed", "--as-case", "consults-5"];
+    let status = bench(&regressed).status()?;
+    if status.code() != Some(INSTRUCTIONS_REGRESSED) {
+        bail!("a deliberate regression passed the gate for instructions ({status})");
+    }
+    eprintln!("the regression above is deliberate: it shows that the gate closes");
+    Ok(())
+}
+
+/// How `bedside-bench instructions` ends where a case is above its tolerance.
+const INSTRUCTIONS_REGRESSED: i32 = 3;
 
 fn page(_: &Test) -> Result<()> {
     let web = root().join("controlplane/web");
@@ -178,11 +204,12 @@ fn python_environment(folder: &Path, programs: &Path) -> Result<PathBuf> {
 }
 
 /// What shows that a program of the tests is there, and the Debian package that brings it.
-const SYSTEM_PACKAGES: [(&[&str], &str); 5] = [
+const SYSTEM_PACKAGES: [(&[&str], &str); 6] = [
     (&["chromium", "--version"], "chromium"),
     (&["firefox-esr", "--version"], "firefox-esr"),
     (&["ip", "-V"], "iproute2"),
     (&["unshare", "--version"], "util-linux"),
+    (&["valgrind", "--version"], "valgrind"),
     // Debian's python3 comes without what `python3 -m venv` needs.
     (&["python3", "-c", "import ensurepip"], "python3-venv"),
 ];
