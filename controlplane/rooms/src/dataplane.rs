@@ -118,11 +118,10 @@ impl Room {
         }
         let mut sent = std::mem::take(&mut self.volatile.sent);
         let changes = self.changes(&mut sent);
-        let parts = changes
-            .iter()
-            .filter(|change| !change.want.is_nothing())
-            .map(|change| change.want.worker)
-            .chain([self.home]);
+        let wanted = changes.iter().filter(|change| !change.want.is_nothing());
+        let parts = [self.home]
+            .into_iter()
+            .chain(wanted.map(|change| change.want.worker));
         for worker in parts {
             if sent.parts.insert(worker) {
                 ctx.command(self.id, worker, Command::EnsureRoom);

@@ -10,6 +10,7 @@ mod publishing;
 mod resume;
 mod room_service;
 mod sdp;
+mod spanning;
 mod subscribing;
 mod whip;
 

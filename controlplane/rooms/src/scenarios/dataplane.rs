@@ -15,7 +15,7 @@ fn consult(mode: Mode) -> (World, Who, Who) {
 }
 
 /// What a server does after `kill -9`: everything but the stored snapshots is lost.
-fn restart(world: &mut World, seed: u8) {
+pub(super) fn restart(world: &mut World, seed: u8) {
     let stored: Vec<crate::Snapshot> = world
         .stored
         .values()
@@ -51,7 +51,7 @@ fn a_new_connection_is_told_everything_and_then_to_reconcile() {
     welcome.workers[0].rooms = vec![room, stranger];
     world.input(Input::Dataplane(DataplaneInput::Connected(welcome)));
     assert_eq!(*world.held(), before);
-    assert!(world.plane.reconciled.contains(&room));
+    assert!(world.plane.reconciled.contains(&(room, WorkerId(0))));
     assert!(
         !world.plane.rooms.contains_key(&stranger),
         "unknown rooms go"

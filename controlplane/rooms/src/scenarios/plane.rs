@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Plane {
     pub(super) rooms: BTreeMap<RoomId, Held>,
     pub(super) data: Vec<DataMessage>,
-    pub(super) reconciled: BTreeSet<RoomId>,
+    pub(super) reconciled: BTreeSet<(RoomId, WorkerId)>,
     /// SSRCs that a peer was ever sent.
     used: BTreeMap<PeerId, BTreeMap<u32, TrackId>>,
     pub(super) commands: usize,
@@ -67,9 +67,13 @@ impl Plane {
             if held.parts.is_empty() {
                 self.rooms.remove(&id);
             } else {
-                let here = |on: &WorkerId| *on == worker;
-                assert!(!held.placed.values().any(here), "the part is empty");
-                assert!(!held.relays.keys().any(|(_, on)| here(on)));
+                let peers = held.placed.extract_if(.., |_, on| *on == worker);
+                for (peer, _) in peers.collect::<Vec<_>>() {
+                    held.peers.remove(&peer);
+                    held.tracks.retain(|_, track| track.publisher != peer);
+                    held.subscriptions.retain(|(one, _), _| *one != peer);
+                }
+                held.relays.retain(|(_, on), _| *on != worker);
             }
             return;
         }
@@ -153,7 +157,7 @@ impl Plane {
                 self.data.push(message);
             }
             Command::Reconcile => {
-                self.reconciled.insert(id);
+                self.reconciled.insert((id, worker));
             }
         }
     }

@@ -40,6 +40,14 @@ fn identity(who: u8) -> String {
     format!("participant-{}", who % 5)
 }
 
+/// Rooms of three already span both workers.
+fn config() -> Config {
+    Config {
+        participants_per_worker: 2,
+        ..Config::default()
+    }
+}
+
 impl World {
     fn pick(&self, number: u8) -> Option<Who> {
         (!self.clients.is_empty()).then(|| usize::from(number) % self.clients.len())
@@ -82,7 +90,7 @@ impl World {
                 let stored = self.stored.values().cloned().collect();
                 self.restarts += 1;
                 let seed = [self.restarts + 1; 32];
-                self.rooms = Rooms::restore(Config::default(), seed, self.now, stored);
+                self.rooms = Rooms::restore(config(), seed, self.now, stored);
                 self.drain();
                 self.plane.rooms.clear();
                 self.connect_dataplane(1);
@@ -356,7 +364,7 @@ fn requests() -> Vec<Vec<u8>> {
 }
 
 fn run(steps: &[Step]) -> World {
-    let mut world = World::new();
+    let mut world = World::with(config());
     for step in steps {
         world.take(step);
         world.check();
@@ -386,7 +394,7 @@ proptest! {
             1..40,
         ),
     ) {
-        let mut world = World::new();
+        let mut world = World::with(config());
         world.join("doctor", Mode::V1);
         let patient = world.join("patient", Mode::V1);
         let requests = requests();
