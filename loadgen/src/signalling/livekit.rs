@@ -16,8 +16,9 @@ use livekit_protocol::signal_response::Message as Heard;
 use livekit_protocol::{
     AddTrackRequest, ClientInfo, ConnectionSettings, DisconnectReason, JoinRequest, JoinResponse,
     LeaveRequest, ParticipantInfo, Ping, RequestResponse, SessionDescription, SignalRequest,
-    SignalResponse, TrackSource, TrackType, UpdateSubscription, UpdateTrackSettings, VideoLayer,
-    VideoQuality, WrappedJoinRequest, client_info, request_response, wrapped_join_request,
+    SignalResponse, TrackInfo, TrackSource, TrackType, UpdateSubscription, UpdateTrackSettings,
+    VideoLayer, VideoQuality, WrappedJoinRequest, client_info, participant_info, request_response,
+    wrapped_join_request,
 };
 use prost::Message as _;
 use std::collections::HashMap;
@@ -58,12 +59,12 @@ impl Layer {
 pub enum Track {
     /// A microphone.
     Audio {
-        /// Track id of the offer's `a=msid`.
+        /// Track id of the offer's `a=msid`; others are told it as the track's name.
         cid: String,
     },
     /// A camera.
     Video {
-        /// Track id of the offer's `a=msid`.
+        /// Track id of the offer's `a=msid`; others are told it as the track's name.
         cid: String,
         /// Lowest first.
         layers: Vec<Layer>,
@@ -75,7 +76,7 @@ impl Track {
         match self {
             Self::Audio { cid } => AddTrackRequest {
                 cid: cid.clone(),
-                name: "microphone".to_owned(),
+                name: cid.clone(),
                 r#type: TrackType::Audio.into(),
                 source: TrackSource::Microphone.into(),
                 // Synthetic payloads are sent once.
@@ -84,7 +85,7 @@ impl Track {
             },
             Self::Video { cid, layers } => AddTrackRequest {
                 cid: cid.clone(),
-                name: "camera".to_owned(),
+                name: cid.clone(),
                 r#type: TrackType::Video.into(),
                 source: TrackSource::Camera.into(),
                 width: layers.iter().map(|layer| layer.width).max().unwrap_or(0),
@@ -104,6 +105,18 @@ fn video_layer(layer: &Layer) -> VideoLayer {
         bitrate: layer.bitrate_bps,
         rid: layer.rid.clone(),
         ..VideoLayer::default()
+    }
+}
+
+impl Quality {
+    /// The quality of a layer, 0 for the lowest.
+    #[must_use]
+    pub fn of_layer(layer: usize) -> Self {
+        match layer {
+            0 => Self::Low,
+            1 => Self::Medium,
+            _ => Self::High,
+        }
     }
 }
 
@@ -151,6 +164,17 @@ pub enum Request {
     Leave,
 }
 
+/// A track that somebody publishes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Published {
+    /// The server's id of the track.
+    pub sid: String,
+    /// What its publisher calls it.
+    pub name: String,
+    /// Simulcast layers; 1 without simulcast.
+    pub layers: usize,
+}
+
 /// What a participant hears. Everything else that a server says is of no use to a generator.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Event {
@@ -170,12 +194,17 @@ pub enum Event {
         /// Of video.
         video: u32,
     },
-    /// Somebody publishes.
+    /// Somebody publishes these tracks, and no others.
     Publishes {
         /// Who.
         identity: String,
-        /// The server's ids of all their tracks.
-        track_sids: Vec<String>,
+        /// What.
+        tracks: Vec<Published>,
+    },
+    /// Somebody has left.
+    Gone {
+        /// Who.
+        identity: String,
     },
     /// A place where the server takes media (`candidate:...`).
     Candidate(String),
@@ -187,8 +216,6 @@ pub enum Event {
 pub struct Session {
     socket: WebSocketStream<Box<dyn Stream>>,
     ping_interval: Duration,
-    /// Whether [`Event::Publishes`] is wanted.
-    chooses: bool,
     /// Those who publish already.
     publishing: Vec<Event>,
 }
@@ -245,12 +272,9 @@ impl Session {
             let (mut socket, _) = upgrade.await.map_err(refused)?;
             let joined = first_message(&mut socket).await?;
             let ping_interval = u64::try_from(joined.ping_interval).unwrap_or(0);
-            let chooses = subscribe == Subscribe::Chosen;
-            let others = joined.other_participants.into_iter();
             Ok(Self {
                 socket,
-                chooses,
-                publishing: others.filter(|_| chooses).filter_map(publishes).collect(),
+                publishing: joined.other_participants.into_iter().map(news).collect(),
                 ping_interval: match ping_interval {
                     0 => limits::PING_INTERVAL,
                     seconds => Duration::from_secs(seconds),
@@ -295,7 +319,7 @@ impl Session {
                     let Some(frame) = frame else {
                         return Err(Error::Ended("it hung up".to_owned()));
                     };
-                    understand(frame?, self.chooses, &mut heard)?;
+                    understand(frame?, &mut heard)?;
                     continue;
                 }
             };
@@ -391,11 +415,7 @@ fn decode(frame: tungstenite::Message) -> Result<Option<Heard>, Error> {
     }
 }
 
-fn understand(
-    frame: tungstenite::Message,
-    chooses: bool,
-    heard: &mut Vec<Event>,
-) -> Result<(), Error> {
+fn understand(frame: tungstenite::Message, heard: &mut Vec<Event>) -> Result<(), Error> {
     match decode(frame)? {
         Some(Heard::Answer(answer)) => heard.push(Event::Answer {
             sdp: answer.sdp,
@@ -406,9 +426,7 @@ fn understand(
             audio: wanted.num_audios,
             video: wanted.num_videos,
         }),
-        Some(Heard::Update(update)) if chooses => {
-            heard.extend(update.participants.into_iter().filter_map(publishes));
-        }
+        Some(Heard::Update(update)) => heard.extend(update.participants.into_iter().map(news)),
         Some(Heard::Trickle(trickle)) => heard.extend(candidate(&trickle.candidate_init)),
         Some(Heard::RequestResponse(response)) => heard.extend(refusal(&response)),
         Some(Heard::Leave(leave)) => return Err(ended(&leave)),
@@ -417,15 +435,24 @@ fn understand(
     Ok(())
 }
 
-fn publishes(participant: ParticipantInfo) -> Option<Event> {
-    (!participant.tracks.is_empty()).then(|| Event::Publishes {
+fn news(participant: ParticipantInfo) -> Event {
+    if participant.state() == participant_info::State::Disconnected {
+        return Event::Gone {
+            identity: participant.identity,
+        };
+    }
+    let published = |track: TrackInfo| {
+        let of_codecs = track.codecs.iter().map(|codec| codec.layers.len());
+        Published {
+            layers: of_codecs.max().unwrap_or(0).max(1),
+            sid: track.sid,
+            name: track.name,
+        }
+    };
+    Event::Publishes {
         identity: participant.identity,
-        track_sids: participant
-            .tracks
-            .into_iter()
-            .map(|track| track.sid)
-            .collect(),
-    })
+        tracks: participant.tracks.into_iter().map(published).collect(),
+    }
 }
 
 fn candidate(init: &str) -> Option<Event> {

@@ -1,4 +1,6 @@
-use super::livekit::{Event, FIRST_OFFER, Layer, Quality, Request, Session, Subscribe, Track};
+use super::livekit::{
+    Event, FIRST_OFFER, Layer, Published, Quality, Request, Session, Subscribe, Track,
+};
 use super::{Access, Credentials, Error, Server, Trust, whip};
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
@@ -8,8 +10,8 @@ use livekit_protocol::signal_request::Message as Said;
 use livekit_protocol::signal_response::Message as Say;
 use livekit_protocol::{
     JoinRequest, JoinResponse, LeaveRequest, MediaSectionsRequirement, ParticipantInfo,
-    ParticipantUpdate, SessionDescription, SignalRequest, SignalResponse, TrackInfo, VideoQuality,
-    WrappedJoinRequest,
+    ParticipantUpdate, SessionDescription, SignalRequest, SignalResponse, SimulcastCodecInfo,
+    TrackInfo, VideoLayer, VideoQuality, WrappedJoinRequest, participant_info,
 };
 use prost::Message as _;
 use std::io::Read as _;
@@ -247,9 +249,20 @@ async fn a_livekit_session_from_join_to_leave() {
             let publishes = heard.recv().await.expect("open");
             let expected = Event::Publishes {
                 identity: "clinician".to_owned(),
-                track_sids: vec!["TR_x".to_owned()],
+                tracks: vec![Published {
+                    sid: "TR_x".to_owned(),
+                    name: "track1".to_owned(),
+                    layers: 2,
+                }],
             };
             assert_eq!(publishes, expected);
+            let gone = heard.recv().await.expect("open");
+            assert_eq!(
+                gone,
+                Event::Gone {
+                    identity: "i".to_owned()
+                }
+            );
             for request in [
                 Request::Subscribe(vec!["TR_x".to_owned()]),
                 Request::Offer {
@@ -297,12 +310,22 @@ async fn a_livekit_session_from_join_to_leave() {
             identity: "clinician".to_owned(),
             tracks: vec![TrackInfo {
                 sid: "TR_x".to_owned(),
+                name: "track1".to_owned(),
+                codecs: vec![SimulcastCodecInfo {
+                    layers: vec![VideoLayer::default(), VideoLayer::default()],
+                    ..SimulcastCodecInfo::default()
+                }],
                 ..TrackInfo::default()
             }],
             ..ParticipantInfo::default()
         };
+        let gone = ParticipantInfo {
+            identity: "i".to_owned(),
+            state: participant_info::State::Disconnected.into(),
+            ..ParticipantInfo::default()
+        };
         peer.say(Say::Update(ParticipantUpdate {
-            participants: vec![ParticipantInfo::default(), publisher],
+            participants: vec![publisher, gone],
         }))
         .await;
         let Said::Subscription(subscription) = peer.hear().await else {
@@ -377,18 +400,20 @@ async fn a_livekit_server_refuses_ends_and_breaks_off() {
 fn tokens_say_who_may_do_what() {
     let credentials = Credentials::new("key", "a secret of thirty-two characters");
     let access = Access {
+        room: "ward",
+        identity: "i-1",
         publish: false,
         subscribe: true,
+        publisher: Some("camera-1"),
     };
-    let token = credentials
-        .token("ward", "i-1", access, 1_000)
-        .expect("signed");
+    let token = credentials.token(&access, 1_000).expect("signed");
     let claims = token.split('.').nth(1).expect("three parts");
     let claims = URL_SAFE_NO_PAD.decode(claims).expect("base64");
     let claims: serde_json::Value = serde_json::from_slice(&claims).expect("JSON");
     assert_eq!(claims["iss"], "key");
     assert_eq!(claims["sub"], "i-1");
     assert_eq!(claims["exp"], 1_000 + 24 * 3_600);
+    assert_eq!(claims["attributes"]["bedside.whep.publisher"], "camera-1");
     let video = &claims["video"];
     assert_eq!(video["room"], "ward");
     assert_eq!(video["roomJoin"], true);

@@ -3,6 +3,7 @@
 use super::{Error, limits};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// What signs tokens: an API key of the server and its secret.
 #[derive(Clone)]
@@ -12,13 +13,22 @@ pub struct Credentials {
 }
 
 /// What a participant may do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Access {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Access<'a> {
+    /// Where.
+    pub room: &'a str,
+    /// Who; unique in the room.
+    pub identity: &'a str,
     /// Publish tracks.
     pub publish: bool,
     /// Receive others' tracks.
     pub subscribe: bool,
+    /// Whose tracks a WHEP session receives, where the server lets it choose.
+    pub publisher: Option<&'a str>,
 }
+
+/// The attribute by which a token for WHEP names a publisher.
+const PUBLISHER: &str = "bedside.whep.publisher";
 
 #[derive(Serialize)]
 struct Claims<'a> {
@@ -28,6 +38,8 @@ struct Claims<'a> {
     nbf: u64,
     exp: u64,
     video: Grant<'a>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    attributes: BTreeMap<&'static str, &'a str>,
 }
 
 #[derive(Serialize)]
@@ -55,27 +67,26 @@ impl Credentials {
     ///
     /// # Errors
     /// [`Error::Token`].
-    pub fn token(
-        &self,
-        room: &str,
-        identity: &str,
-        access: Access,
-        now_s: u64,
-    ) -> Result<String, Error> {
+    pub fn token(&self, access: &Access<'_>, now_s: u64) -> Result<String, Error> {
         let claims = Claims {
             iss: &self.key,
-            sub: identity,
-            name: identity,
+            sub: access.identity,
+            name: access.identity,
             // Clocks differ by seconds between hosts.
             nbf: now_s.saturating_sub(10),
             exp: now_s + limits::TOKEN_LIFETIME.as_secs(),
             video: Grant {
                 room_join: true,
-                room,
+                room: access.room,
                 can_publish: access.publish,
                 can_subscribe: access.subscribe,
                 can_publish_data: access.publish,
             },
+            attributes: access
+                .publisher
+                .map(|publisher| (PUBLISHER, publisher))
+                .into_iter()
+                .collect(),
         };
         let header = Header::new(Algorithm::HS256);
         Ok(jsonwebtoken::encode(&header, &claims, &self.secret)?)
