@@ -6,7 +6,8 @@
 #[expect(dead_code, reason = "benchmarks use more of it")]
 mod load;
 
-use load::LoadedWorker;
+use bedside_protocol::{RoomId, WorkerId};
+use load::{LoadedWorker, Media};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -73,5 +74,49 @@ fn forwarding_allocates_nothing() {
     assert!(done.forwarder.forwarded > 10_000, "{done:?}");
     assert!(done.forwarder.retransmitted > 100, "{done:?}");
     assert!(done.transport.checks_answered > 20, "{done:?}");
+    assert_eq!(counted, 0);
+}
+
+/// Handing a packet to another worker, and taking it there, allocates nothing either.
+#[test]
+fn relaying_allocates_nothing() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an Instant has no other source; all that follows is counted from it"
+    )]
+    let now = Instant::now();
+    let room = RoomId(1);
+    let [here, there] = [WorkerId(0), WorkerId(1)];
+    let mut origin = LoadedWorker::numbered(here, now);
+    let mut other = LoadedWorker::numbered(there, now);
+    let video = Media::Video {
+        packets: 4,
+        bytes: 1_200,
+    };
+    let subscriber = other.join(room);
+    for media in [Media::Audio, video] {
+        let publisher = origin.join(room);
+        let relayed = other.relayed_from(here, room, media);
+        origin.publish_to(publisher, media, vec![there]);
+        other.subscribe(subscriber, relayed);
+    }
+    let (mut counted, mut slices) = (0, 0);
+    // The subscriber sends no checks, and is given up after ten seconds.
+    for number in 0..190 {
+        origin.prepare(Duration::from_millis(50), 4);
+        let before = ALLOCATIONS.get();
+        origin.run();
+        other.run_relayed(&mut origin);
+        let made = ALLOCATIONS.get() - before;
+        let events = origin.drain_events() + other.drain_events();
+        if events == 0 && number >= 100 {
+            counted += made;
+            slices += 1;
+        }
+    }
+    assert!(slices > 70, "{slices} slices were counted");
+    let done = other.core.statistics().forwarder;
+    assert!(done.received_relayed > 1_500, "{done:?}");
+    assert!(done.forwarded > 1_500, "{done:?}");
     assert_eq!(counted, 0);
 }

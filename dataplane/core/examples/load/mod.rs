@@ -4,10 +4,11 @@
 mod client;
 mod traffic;
 
+use bedside_core::forwarder::RelayBatch;
 use bedside_core::{Certificate, Clock, Core, CoreConfig, Datagram, PacketSink, Path};
 use bedside_protocol::{
     Codec, Command, CommandFrame, Encoding, ExtensionIds, Generation, Layer, Mid, PayloadTypes,
-    Policy, Relay, RoomId, Subscription, Track, TrackId, WorkerId,
+    PeerId, Policy, Relay, RoomId, Subscription, Track, TrackId, WorkerId,
 };
 use client::{Client, SERVER};
 use std::cmp::Reverse;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 /// A worker, everybody who is connected to it, and what they will send next.
 pub(crate) struct LoadedWorker {
+    worker: WorkerId,
     pub(crate) core: Core,
     pub(crate) sink: Discard,
     /// Virtual time: of the last wake-up.
@@ -31,6 +33,8 @@ pub(crate) struct LoadedWorker {
     prepared: Instant,
     /// Empty between wake-ups; kept for its memory.
     datagrams: Vec<Datagram<'static>>,
+    /// What it has for other workers, since somebody took it.
+    relayed: Vec<(Instant, WorkerId, Box<RelayBatch>)>,
 }
 
 /// Names a client.
@@ -80,7 +84,8 @@ impl Media {
 }
 
 struct Publication {
-    publisher: usize,
+    /// `None`: on another worker.
+    publisher: Option<usize>,
     track: TrackId,
     media: Media,
     ssrc: u32,
@@ -145,10 +150,16 @@ impl PacketSink for Discard {
 impl LoadedWorker {
     /// A worker that nobody uses yet. `now` is where its virtual time begins.
     pub(crate) fn new(now: Instant) -> Self {
+        Self::numbered(WorkerId(0), now)
+    }
+
+    /// One of several workers.
+    pub(crate) fn numbered(worker: WorkerId, now: Instant) -> Self {
         let certificate = Certificate::generate().expect("the module works");
         Self {
+            worker,
             core: Core::new(CoreConfig {
-                worker: WorkerId(0),
+                worker,
                 addresses: vec![SERVER],
                 policy: Policy::default(),
                 certificate,
@@ -177,6 +188,7 @@ impl LoadedWorker {
             began: now,
             prepared: now,
             datagrams: Vec::new(),
+            relayed: Vec::new(),
         }
     }
 
@@ -229,10 +241,45 @@ impl LoadedWorker {
     }
 
     pub(crate) fn publish(&mut self, publisher: Participant, media: Media) -> Published {
+        self.publish_to(publisher, media, Vec::new())
+    }
+
+    /// Publishes what is received on other workers too.
+    pub(crate) fn publish_to(
+        &mut self,
+        publisher: Participant,
+        media: Media,
+        workers: Vec<WorkerId>,
+    ) -> Published {
+        let Client { room, peer, .. } = self.clients[publisher.0];
+        let published = self.publication(room, peer, media, Relay::To(workers));
+        self.publications[published.0].publisher = Some(publisher.0);
+        let first = self.now + media.interval().mul_f64(spread(published.0));
+        self.due.push(Reverse((first, published.0, Duty::Publish)));
+        published
+    }
+
+    /// What `origin` relays here: its publication of the same number.
+    pub(crate) fn relayed_from(
+        &mut self,
+        origin: WorkerId,
+        room: RoomId,
+        media: Media,
+    ) -> Published {
+        self.command(room, Command::EnsureRoom);
+        self.publication(room, PeerId(u64::MAX), media, Relay::From(origin))
+    }
+
+    fn publication(
+        &mut self,
+        room: RoomId,
+        publisher: PeerId,
+        media: Media,
+        relay: Relay,
+    ) -> Published {
         let number = self.publications.len();
-        let client = &self.clients[publisher.0];
         let publication = Publication {
-            publisher: publisher.0,
+            publisher: None,
             track: TrackId(u64::try_from(number + 1).expect("few tracks")),
             media,
             ssrc: 0x1000_0000 + u32::try_from(number).expect("few tracks"),
@@ -241,7 +288,7 @@ impl LoadedWorker {
         };
         let track = Track {
             track: publication.track,
-            publisher: client.peer,
+            publisher,
             mid: Mid::new(&(number % 100).to_string()).expect("short"),
             codec: media.codec(),
             payload_types: media.payload_types(),
@@ -254,13 +301,10 @@ impl LoadedWorker {
             }],
             nack: true,
             muted: false,
-            relay: Relay::None,
+            relay,
         };
-        let room = client.room;
         self.publications.push(publication);
         self.command(room, Command::EnsureTrack(track));
-        let first = self.now + media.interval().mul_f64(spread(number));
-        self.due.push(Reverse((first, number, Duty::Publish)));
         Published(number)
     }
 
@@ -293,7 +337,7 @@ impl LoadedWorker {
     fn command(&mut self, room: RoomId, command: Command) {
         let frame = CommandFrame {
             generation: Generation(1),
-            worker: WorkerId(0),
+            worker: self.worker,
             room,
             command,
         };
@@ -317,6 +361,31 @@ impl LoadedWorker {
                 .handle_batch(wakeup.at, &mut datagrams, &mut self.sink);
             self.datagrams = emptied(datagrams);
             self.now = wakeup.at;
+            while let Some((to, batch)) = self.core.poll_relay() {
+                self.relayed.push((wakeup.at, to, batch));
+            }
+        }
+    }
+
+    /// Takes what `origin` has for this worker, as the worker does, and gives it back.
+    pub(crate) fn run_relayed(&mut self, origin: &mut Self) {
+        for (at, to, batch) in origin.relayed.drain(..) {
+            if to == self.worker {
+                while let Some(due) = self.core.poll_timeout()
+                    && due < at
+                {
+                    self.core.handle_timeout(due, &mut self.sink);
+                }
+                self.core
+                    .handle_relayed(at, origin.worker, &batch, &mut self.sink);
+                self.now = at;
+            }
+            origin.core.take_back(to, batch);
+        }
+        while let Some((to, batch)) = self.core.poll_relay() {
+            let (now, sink) = (origin.now, &mut origin.sink);
+            origin.core.handle_relayed(now, self.worker, &batch, sink);
+            self.core.take_back(to, batch);
         }
     }
 

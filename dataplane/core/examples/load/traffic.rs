@@ -145,7 +145,10 @@ impl LoadedWorker {
         };
         for part in 0..packets {
             let publication = &mut self.publications[number];
-            let client = &mut self.clients[publication.publisher];
+            let publisher = publication
+                .publisher
+                .expect("only what is published here is due");
+            let client = &mut self.clients[publisher];
             let sequence = publication.index.to_be_bytes();
             let mut packet = vec![0; bytes];
             packet[0] = 0x90;
@@ -171,8 +174,7 @@ impl LoadedWorker {
                 let delta = u8::from(publication.frame > 0);
                 payload[..7].copy_from_slice(&[begins, 0xe0, high | 0x80, low, low, 0x20, delta]);
             }
-            let (ssrc, index, publisher) =
-                (publication.ssrc, publication.index, publication.publisher);
+            let (ssrc, index) = (publication.ssrc, publication.index);
             let sealed = client
                 .sealer()
                 .seal_rtp_into(&mut packet, HEADER_BYTES, &payload, index, ssrc, 0)
@@ -206,7 +208,7 @@ impl LoadedWorker {
         }
         let elapsed = u64::try_from((at - self.began).as_micros()).expect("a short run");
         for publication in &self.publications {
-            if publication.publisher == number {
+            if publication.publisher == Some(number) {
                 write_sender_report(
                     &mut compound,
                     &SenderInfo {
