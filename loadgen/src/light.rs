@@ -13,13 +13,14 @@
 //! # Limits
 //! Frames are sent at once, not paced out over the frame interval as libwebrtc does: the server
 //! sees the burstiest sender that there can be. There is no congestion control. Only AEAD profiles
-//! are spoken.
+//! are spoken. Retransmission is asked for on bad networks only, and comes without RTX.
 
 mod dtls;
 mod filter;
 mod fleet;
 mod network;
 mod participant;
+mod repair;
 mod rtcp;
 mod run;
 mod socket;

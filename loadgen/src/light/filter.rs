@@ -6,21 +6,23 @@
 //!
 //! # What is counted
 //! A server sends many packets in one message (GSO), and on loopback such a message arrives whole.
-//! What happens then depends on the receiving socket (Linux 6.18, measured):
+//! What happens then depends on the receiving socket (Linux 6.18, 20,000 messages of ten packets of
+//! 1,200 bytes to a socket whose filter drops all, 2026-11):
 //!
-//! - Without `UDP_GRO` the kernel cuts the message into packets first, **in the sender's context**,
-//!   and runs the filter on each: the socket's drop count is packets, but the sender pays for work
-//!   that a network card would have done, or the other host.
-//! - With `UDP_GRO` the filter runs once on the whole message and drops it whole: the drop count is
-//!   messages, and the sender pays for no more than handing it over.
+//! | `UDP_GRO` | counted as dropped | sender's time for a packet |
+//! |---|---|---|
+//! | off | 200,000 packets | 550 ns |
+//! | on | 20,000 messages | 245 ns |
 //!
-//! The second is what a sender pays with a real network, so sinks use it (quinn-udp turns `UDP_GRO`
-//! on). Packets are then counted by their sequence numbers, not by the drop count: the server
-//! numbers each subscriber's stream without gaps, so between two messages that are let through lie
-//! as many packets as the numbers say. The choice is random and not by sequence number, because
-//! messages begin at numbers that are anything but random. What the count does not see is a packet
-//! that the server numbered and the kernel lost: whoever needs to know lets some participants be
-//! real readers, which see every gap.
+//! Without it the kernel cuts the message into packets **in the sender's context** and runs the
+//! filter on each: the sender pays for work that a network card would have done, or the other host.
+//! With it the filter runs once and drops the whole message, which is what a sender pays with a real
+//! network. So sinks use it (quinn-udp turns it on), and packets are counted by their sequence
+//! numbers, not by the drop count: the server numbers each subscriber's stream without gaps, so
+//! between two messages that are let through lie as many packets as the numbers say. The choice is
+//! random and not by sequence number, because messages begin at numbers that are anything but
+//! random. What the count does not see is a packet that the server numbered and the kernel lost:
+//! whoever needs to know lets the same load run into real readers, which see every gap.
 
 use socket2::SockFilter;
 

@@ -1,6 +1,7 @@
 //! One participant: its socket, its keys, what it sends and what it receives.
 
 use super::network::{Delayed, Direction, Fate, Impairment};
+use super::repair::{Gaps, SentPackets};
 use super::rtcp::{self, Block, Request};
 use super::socket::Socket;
 use super::srtp::{Keys, SRTCP_OVERHEAD_BYTES, Session, TAG_BYTES};
@@ -17,8 +18,12 @@ pub(super) struct Participant {
     /// Its place in the fleet.
     pub(super) id: usize,
     pub(super) socket: Socket,
-    /// What its network does to datagrams, if anything.
+    /// What its network does to datagrams, if anything. On a bad network it asks for what it
+    /// misses, and sends again what it is asked for.
     pub(super) impairment: Option<Impairment>,
+    sent: SentPackets,
+    /// Whether a look at what is missing is due.
+    pub(super) looks_for_gaps: bool,
     sessions: Option<Sessions>,
     pub(super) transport: Option<Transport>,
     pub(super) publications: Vec<Published>,
@@ -82,6 +87,7 @@ struct Stream {
     receiver: StreamReceiver,
     /// Whether a packet was opened: then the rollover counter is known.
     is_opened: bool,
+    gaps: Gaps,
     reported: Reported,
 }
 
@@ -104,6 +110,7 @@ impl Streams {
         let stream = Stream {
             receiver,
             is_opened: false,
+            gaps: Gaps::default(),
             reported: Reported::default(),
         };
         match self.ssrcs.binary_search(&ssrc) {
@@ -206,6 +213,8 @@ impl Participant {
             id: 0,
             socket,
             impairment: None,
+            sent: SentPackets::default(),
+            looks_for_gaps: false,
             sessions: None,
             transport: None,
             publications,
@@ -304,12 +313,39 @@ impl Participant {
         if self.impairment.is_some() {
             let train = std::mem::take(&mut work.scratch);
             for datagram in train.chunks(packet_bytes) {
+                self.sent.keep(datagram);
                 self.send(datagram, now_ns, work);
             }
             work.scratch = train;
         } else if let Err(error) = self.socket.send_train(&work.scratch, packet_bytes) {
             work.recorder.failed(send_failure(&error));
         }
+    }
+
+    /// Does what the server asks for.
+    fn answer(&mut self, compound: &[u8], now_ns: u64, work: &mut Workplace) {
+        let (publications, sent) = (&mut self.publications, &self.sent);
+        rtcp::read_requests(compound, |request| match request {
+            Request::KeyFrame { ssrc } => {
+                for published in &mut *publications {
+                    let layer = ssrc.wrapping_sub(published.source.ssrc());
+                    if let Ok(layer) = u8::try_from(layer)
+                        && layer < published.source.layers()
+                    {
+                        published.source.request_key_frame(layer);
+                    }
+                }
+            }
+            Request::Packets { ssrc, first, after } => {
+                let later = (0..16).filter(|bit| after & (1 << bit) != 0);
+                let wanted = std::iter::once(first)
+                    .chain(later.map(|bit: u16| first.wrapping_add(bit).wrapping_add(1)));
+                for packet in wanted.filter_map(|sequence| sent.find(ssrc, sequence)) {
+                    let (socket, impairment) = (&self.socket, &mut self.impairment);
+                    send_over(socket, impairment, self.id, packet, now_ns, work);
+                }
+            }
+        });
     }
 
     /// Sends a datagram over its network.
@@ -332,10 +368,7 @@ impl Participant {
         };
         if datagram.get(1).is_some_and(|second| second & 0xE0 == 0xC0) {
             match sessions.open.open_rtcp(datagram) {
-                Ok(compound) => {
-                    let publications = &mut self.publications;
-                    rtcp::read_requests(compound, |request| answer(request, publications));
-                }
+                Ok(compound) => self.answer(compound, at_ns, work),
                 Err(_) => work.recorder.forged(),
             }
             return;
@@ -372,10 +405,47 @@ impl Participant {
         }
         match work.sinks {
             Sinks::Read { .. } => {
-                stream.receiver.receive(&arrival, &mut work.recorder);
+                let outcome = stream.receiver.receive(&arrival, &mut work.recorder);
+                if self.impairment.is_some() {
+                    stream
+                        .gaps
+                        .arrived(stream.receiver.index_of(arrival.sequence));
+                    stream.gaps.note(outcome.missing, at_ns);
+                }
             }
             Sinks::DropInKernel { .. } => stream.receiver.sample(&arrival, &mut work.recorder),
         }
+    }
+
+    /// Whether packets are missing and it has not been noted yet that they are to be asked for.
+    pub(super) fn begins_to_look_for_gaps(&mut self) -> bool {
+        let begins = !self.looks_for_gaps
+            && self.impairment.is_some()
+            && self.streams.streams.iter().any(|it| !it.gaps.is_empty());
+        self.looks_for_gaps |= begins;
+        begins
+    }
+
+    /// Asks for packets that are missing; `false` if none are.
+    pub(super) fn ask_for_gaps(&mut self, now_ns: u64, work: &mut Workplace) -> bool {
+        let mut compound = std::mem::take(&mut work.scratch);
+        compound.clear();
+        self.looks_for_gaps = false;
+        for place in 0..self.streams.streams.len() {
+            let gaps = &mut self.streams.streams[place].gaps;
+            let missing = gaps.ask(now_ns);
+            self.looks_for_gaps |= !gaps.is_empty();
+            for part in missing.chunks(rtcp::NACK_WORDS_MAX) {
+                self.begin_compound(&mut compound);
+                rtcp::write_nack(self.ssrc, self.streams.ssrcs[place], part, &mut compound);
+                if compound.len() > COMPOUND_BYTES_MAX {
+                    self.send_compound(&mut compound, now_ns, work);
+                }
+            }
+        }
+        self.send_compound(&mut compound, now_ns, work);
+        work.scratch = compound;
+        self.looks_for_gaps
     }
 
     /// Sends receiver reports about all streams, and asks for a key frame of every video stream of
@@ -476,20 +546,6 @@ impl Stream {
             lost: expected.saturating_sub(received) as u32,
             highest: self.receiver.highest_index().unwrap_or_default() as u32,
             jitter: self.receiver.jitter_ticks(),
-        }
-    }
-}
-
-fn answer(request: Request, publications: &mut [Published]) {
-    let Request::KeyFrame { ssrc } = request else {
-        return;
-    };
-    for published in publications {
-        let layer = ssrc.wrapping_sub(published.source.ssrc());
-        if let Ok(layer) = u8::try_from(layer)
-            && layer < published.source.layers()
-        {
-            published.source.request_key_frame(layer);
         }
     }
 }

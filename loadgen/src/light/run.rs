@@ -338,9 +338,12 @@ impl<'p> Play<'p> {
             }
             let layer = layers - 1 - visit.switches % layers;
             wished.wish.layer_max = Layer::ALL[layer.min(Layer::ALL.len() - 1)];
-            let peer = visit.joined.peer;
-            self.fleet
-                .command_subscription(&mut self.dataplane, *id, peer, &wished.wish)?;
+            self.fleet.command_subscription(
+                &mut self.dataplane,
+                *id,
+                &visit.joined,
+                &wished.wish,
+            )?;
         }
         let id = visit.joined.participant;
         self.agenda.push(

@@ -4,3 +4,4 @@
 
 mod dataplane;
 mod fleet;
+mod scenarios;

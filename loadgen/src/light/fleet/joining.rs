@@ -134,12 +134,14 @@ impl Fleet {
         for (place, publication) in publishes.iter().enumerate() {
             let track = dataplane.track_id();
             tracks.push(track);
+            let repairs = !network.is_perfect();
             let wanted = track_of(
                 track,
                 peer,
                 place,
                 publication,
                 &participant.publications[place].source,
+                repairs && participant.publications[place].source.kind() == MediaKind::Video,
             );
             dataplane.command(room, Command::EnsureTrack(wanted))?;
         }
@@ -172,7 +174,7 @@ impl Fleet {
         if let Some(participant) = self.participant_mut(joined.participant) {
             participant.receive_stream(wish.reception.ssrc, receiver);
         }
-        self.command_subscription(dataplane, room, joined.peer, wish)
+        self.command_subscription(dataplane, room, joined, wish)
     }
 
     /// Tells the data plane about a subscription.
@@ -184,12 +186,13 @@ impl Fleet {
         &self,
         dataplane: &mut Dataplane,
         room: RoomId,
-        subscriber: PeerId,
+        joined: &Joined,
         wish: &Wish,
     ) -> Result<(), Error> {
         let Reception { ssrc, kind, .. } = wish.reception;
+        let repairs = self.repairs(joined.participant);
         let subscription = Subscription {
-            subscriber,
+            subscriber: joined.peer,
             track: wish.track,
             // The SSRC tells sections of one transport apart.
             mid: Mid::new(&format!("r{ssrc:x}")).expect("2 to 9 characters"),
@@ -200,12 +203,18 @@ impl Fleet {
                 rtx: None,
             },
             red_payload_type: None,
-            nack: false,
+            nack: repairs && kind == MediaKind::Video,
             layer_max: wish.layer_max,
             paused: false,
         };
         dataplane.command(room, Command::EnsureSubscription(subscription))?;
         Ok(())
+    }
+
+    /// Whether a participant asks for what it misses.
+    fn repairs(&self, id: ParticipantId) -> bool {
+        let participant = self.participants.get(id.0).and_then(Option::as_ref);
+        participant.is_some_and(|it| it.impairment.is_some())
     }
 
     /// A participant leaves: it says goodbye and is forgotten, its streams are closed.
@@ -257,6 +266,7 @@ fn track_of(
     place: usize,
     publication: &Publication,
     source: &Source,
+    repairs: bool,
 ) -> Track {
     let encodings = Layer::ALL
         .into_iter()
@@ -279,7 +289,7 @@ fn track_of(
         },
         red_payload_type: None,
         encodings,
-        nack: false,
+        nack: repairs,
         muted: false,
         relay: Relay::default(),
     }

@@ -5,6 +5,7 @@ use super::{Fleet, News, ParticipantId, TIMER, nanoseconds};
 use crate::light::Error;
 use crate::light::network::{Direction, Fate, Impairment};
 use crate::light::participant::{Participant, State, Workplace, send_over};
+use crate::light::repair::LOOK_INTERVAL_NS;
 use crate::light::transport::Progress;
 use crate::pacing::Clock;
 use mio::{Events, Token};
@@ -18,6 +19,8 @@ pub(super) enum Due {
     Transport(usize),
     /// Receiver reports.
     Reports(usize),
+    /// A look at what is missing.
+    Gaps(usize),
 }
 
 /// A step of ICE or DTLS. The costliest takes some hundred microseconds.
@@ -131,6 +134,12 @@ impl Fleet {
                     self.timers
                         .push(due_ns + REPORT_INTERVAL_NS, Due::Reports(id));
                 }
+                Due::Gaps(id) => {
+                    let participant = self.participants.get_mut(id).and_then(Option::as_mut);
+                    if participant.is_some_and(|it| it.ask_for_gaps(now_ns, &mut self.work)) {
+                        self.timers.push(now_ns + LOOK_INTERVAL_NS, Due::Gaps(id));
+                    }
+                }
             }
         }
     }
@@ -217,6 +226,9 @@ impl Fleet {
                 Direction::In => {
                     let step = take(participant, &mut delayed.datagram, due_ns, &mut self.work);
                     self.steps.extend(step);
+                    if participant.begins_to_look_for_gaps() {
+                        self.timers.push(now_ns + LOOK_INTERVAL_NS, Due::Gaps(id));
+                    }
                 }
             }
         }
@@ -256,6 +268,9 @@ impl Fleet {
                         }
                     }
                 }
+            }
+            if participant.begins_to_look_for_gaps() {
+                self.timers.push(at_ns + LOOK_INTERVAL_NS, Due::Gaps(id));
             }
             if count < BATCH_SIZE {
                 return;
