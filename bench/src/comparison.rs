@@ -32,7 +32,7 @@ impl Effort {
     };
     /// What shows that a run works.
     pub const QUICK: Self = Self {
-        warm_up: Duration::from_millis(200),
+        warm_up: Duration::from_millis(500),
         window: Duration::from_millis(800),
         wanted: 2,
         most: 3,

@@ -127,7 +127,7 @@ impl Running {
                 (Under::Limit(server), address, None, pid)
             }
         };
-        Ok(Self {
+        let mut running = Self {
             fleet,
             board: Arc::new(Board::new(Clock::now_ns())),
             process: Process::of(pid)?,
@@ -136,7 +136,36 @@ impl Running {
             fan_out: load.fan_out(),
             control,
             _server: server,
-        })
+        };
+        // The first frame is a key frame, which subscriptions must not miss.
+        running.fleet.settle(SETTLING)?;
+        if running.fan_out > 0 {
+            running.begin_media(contender)?;
+        }
+        Ok(running)
+    }
+
+    /// Sends until something arrives: a key frame may be lost to a server that is saturated on
+    /// purpose, and is asked for again once a second.
+    fn begin_media(&mut self, contender: Contender) -> Result<()> {
+        for _ in 0..BEGINNINGS_MAX {
+            self.fleet.run_for(SETTLING, &self.board)?;
+            if self.fleet.delivered().packets > 0 {
+                return Ok(());
+            }
+        }
+        bail!("nothing arrives from {contender:?}")
+    }
+
+    /// Connects others too.
+    ///
+    /// # Errors
+    /// The server is not Bedside, has ended, or refuses somebody.
+    pub fn join(&mut self, load: &Load) -> Result<()> {
+        let control = self.control.as_mut().context("only Bedside is joined")?;
+        join(&mut self.fleet, control, load)?;
+        self.fleet.settle(SETTLING)?;
+        Ok(())
     }
 
     /// Runs for `warm_up` and then measures for `span`.
@@ -155,7 +184,7 @@ impl Running {
         let measurements = self.board.snapshot();
         let counted = self.fleet.delivered().packets - arrived;
         if counted == 0 {
-            bail!("nothing arrives");
+            bail!("nothing arrives any more");
         }
         Ok(Window {
             cost: Cost::between(&before, &after),
@@ -174,12 +203,6 @@ impl Running {
         let sent = (seen.packets_sent.max(1)) as f64;
         let received = 1.0 - (overflowed as f64 * per_message / sent).min(1.0);
         counted as f64 * received
-    }
-
-    /// For each packet that is sent, how many are to arrive.
-    #[must_use]
-    pub fn fan_out(&self) -> u64 {
-        self.fan_out
     }
 
     /// Memory that the server has in use.
@@ -420,6 +443,9 @@ fn config() -> DataplaneConfig {
 
 const SEED: u64 = 0xBED5;
 const FIRST_SSRC: u32 = 0x1000_0000;
+const BEGINNINGS_MAX: usize = 30;
+/// Commands take effect, and what handshakes left behind is given back.
+const SETTLING: Duration = Duration::from_millis(500);
 const HANDSHAKES_AT_ONCE: usize = 32;
 /// How soon a fleet notices that it is to stop.
 const SLICE: Duration = Duration::from_millis(20);

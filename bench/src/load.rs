@@ -119,6 +119,9 @@ impl Load {
         let both = room
             .iter()
             .any(|member| member.subscribes && !member.publishes.is_empty());
+        if room.iter().all(|member| member.publishes.is_empty()) {
+            return 0;
+        }
         (subscribers - usize::from(both)) as u64
     }
 }
@@ -131,5 +134,6 @@ mod tests {
     fn a_packet_goes_to_everybody_but_its_sender() {
         assert_eq!(Load::one_way(3, 50, &frames(30)).fan_out(), 50);
         assert_eq!(Load::consults(7).fan_out(), 1);
+        assert_eq!(Load::idle(10).fan_out(), 0);
     }
 }
