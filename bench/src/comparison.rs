@@ -5,7 +5,7 @@ use crate::{
     figure::Measured,
     load::Load,
 };
-use anyhow::Result;
+use anyhow::{Result, bail};
 use bedside_loadgen::light::Sinks;
 use std::time::Duration;
 
@@ -49,6 +49,11 @@ impl Windows {
     pub fn cost(&self, effort: Effort) -> Measured {
         let costs = self.0.iter().map(Window::cost_ns);
         Measured::of(costs.collect(), effort.wanted)
+    }
+
+    /// Whether there are enough windows and they say the same.
+    fn agrees(&self, effort: Effort) -> bool {
+        self.0.len() >= effort.wanted && self.cost(effort).usable
     }
 
     /// Packets that arrived in each second of the server's time.
@@ -105,16 +110,29 @@ pub fn in_turns(
         Running::start(contenders[1].0, contenders[1].1, sinks)?,
     ];
     let mut windows = [Windows::default(), Windows::default()];
+    let mut restarts = 0;
     for round in 1..=effort.most {
-        for (running, windows) in running.iter_mut().zip(&mut windows) {
-            windows
-                .0
-                .push(running.measure(effort.warm_up, effort.window)?);
+        for ((running, windows), (contender, load)) in
+            running.iter_mut().zip(&mut windows).zip(contenders)
+        {
+            match running.measure(effort.warm_up, effort.window) {
+                Ok(window) => windows.0.push(window),
+                Err(error) if restarts == effort.most => return Err(error),
+                // A server that was starved for so long that half a cycle of sequence numbers
+                // passed can open nothing of that stream any more, nor can its receivers.
+                Err(_) => {
+                    restarts += 1;
+                    *running = Running::start(contender, load, sinks)?;
+                }
+            }
         }
-        let agree = windows.iter().all(|one| one.cost(effort).usable);
+        let agree = windows.iter().all(|one| one.agrees(effort));
         if round >= effort.wanted && agree {
             break;
         }
+    }
+    if windows.iter().any(|one| one.0.is_empty()) {
+        bail!("no window could be measured: the machine is too busy");
     }
     Ok(windows)
 }

@@ -183,8 +183,8 @@ impl Running {
         let overflowed = socket_drops(self.address)? - overflowed;
         let measurements = self.board.snapshot();
         let counted = self.fleet.delivered().packets - arrived;
-        if counted == 0 {
-            bail!("nothing arrives any more");
+        if counted == 0 || measurements.forged > 0 {
+            bail!("packets do not arrive or cannot be opened any more");
         }
         Ok(Window {
             cost: Cost::between(&before, &after),

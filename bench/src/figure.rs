@@ -109,7 +109,8 @@ impl Measured {
             spread,
             repeats: kept,
             discarded: all - wanted,
-            usable: spread <= SPREAD_MAX,
+            // One that stands alone is contradicted by nobody and confirmed by nobody.
+            usable: wanted > 1 && spread <= SPREAD_MAX,
         }
     }
 

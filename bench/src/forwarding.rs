@@ -11,12 +11,12 @@ use bedside_loadgen::light::Sinks;
 
 /// What drops in the kernel, with one message in this many let through: often enough to count by
 /// sequence numbers, seldom enough to cost nothing.
-pub const DROPPING: Sinks = Sinks::DropInKernel { pass_one_in: 16 };
+pub const DROPPING: Sinks = Sinks::DropInKernel { pass_one_in: 8 };
 
 /// Packets per second that arrive in the paced runs: about a third of what the floor takes.
 const PACED_PACKETS: u32 = 500_000;
 /// Packets per second that would arrive in the saturated run: more than the floor takes.
-const SATURATING_PACKETS: u32 = 2_400_000;
+const SATURATING_PACKETS: u32 = 2_200_000;
 const PACKETS_PER_FRAME: u32 = 9;
 
 /// A publisher whose frames come to `packets` a second at `subscribers` receivers.
