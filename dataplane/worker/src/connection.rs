@@ -65,7 +65,6 @@ impl FrameReader {
             if let Some(frame) = self.decoder.next().map_err(ReadEnd::Frame)? {
                 return Ok(frame);
             }
-            self.buffer.clear();
             match self.stream.read(&mut self.buffer).await {
                 Ok(1..) => self.decoder.extend(&self.buffer),
                 Ok(0) | Err(_) => return Err(ReadEnd::Closed),
@@ -81,7 +80,7 @@ pub(crate) async fn write(stream: &ControlStream, message: &FromDataplane) -> bo
         tracing::error!("a frame cannot be written: {error}");
         return false;
     }
-    let written = timeout(GREETING_MAX, stream.write_all(&bytes)).await;
+    let written = timeout(GREETING_MAX, stream.write_all(&mut bytes)).await;
     written.is_ok_and(|result| result.is_ok())
 }
 
@@ -189,7 +188,7 @@ async fn write_events(stream: Rc<ControlStream>, state: Rc<State>, fleet: Rc<Fle
                     tracing::error!(worker, "an event cannot be written: {error}");
                 }
             }
-            if stream.write_all(&bytes).await.is_err() {
+            if stream.write_all(&mut bytes).await.is_err() {
                 spool.restore(messages.into_iter().filter_map(|message| match message {
                     FromDataplane::Event(frame) => Some(frame),
                     _ => None,

@@ -69,16 +69,20 @@ fn run(socket: &Path, wanted: Option<Engine>) -> Result<(), WorkerError> {
     if let Some(obstacle) = choice.obstacle {
         tracing::warn!("packets go through {choice}. {obstacle}");
     }
-    // Not io_uring here: control traffic is small, and this thread has to run where io_uring is
-    // denied.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| WorkerError::Runtime { source })?;
-    LocalSet::new().block_on(&runtime, async {
-        let socket = ControlSocket::listen(socket)?;
-        control::serve(socket, choice).await
-    })
+    let serve = async {
+        let socket = ControlSocket::listen(socket, choice.engine)?;
+        LocalSet::new()
+            .run_until(control::serve(socket, choice))
+            .await
+    };
+    let failed = |source| WorkerError::Runtime { source };
+    if choice.engine == Engine::IoUring {
+        let runtime = tokio_uring::Runtime::new(&tokio_uring::builder()).map_err(failed)?;
+        return runtime.block_on(serve);
+    }
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().build().map_err(failed)?;
+    runtime.block_on(serve)
 }
 
 /// Prints whether this host can run a data plane, and what to type where it cannot.

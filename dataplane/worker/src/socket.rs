@@ -4,6 +4,7 @@ use std::io;
 use std::os::unix::net::UnixStream as StdStream;
 use std::path::{Path, PathBuf};
 
+use bedside_ring::Engine;
 use tokio::net::UnixListener;
 
 use crate::error::WorkerError;
@@ -14,14 +15,16 @@ use crate::stream::ControlStream;
 pub(crate) struct ControlSocket {
     listener: UnixListener,
     path: PathBuf,
+    engine: Engine,
 }
 
 impl ControlSocket {
     /// Listens on `path`, with mode 0600. A file that a dead process left there is replaced.
+    /// Connections go through `engine`.
     ///
     /// # Errors
     /// [`WorkerError::InUse`] and [`WorkerError::Listen`].
-    pub(crate) fn listen(path: &Path) -> Result<Self, WorkerError> {
+    pub(crate) fn listen(path: &Path, engine: Engine) -> Result<Self, WorkerError> {
         let error = |source| WorkerError::Listen {
             path: path.to_owned(),
             source,
@@ -45,6 +48,7 @@ impl ControlSocket {
         Ok(Self {
             listener: listener.map_err(error)?,
             path: path.to_owned(),
+            engine,
         })
     }
 
@@ -69,7 +73,7 @@ impl ControlSocket {
         if !may_connect(peer, rustix::process::geteuid().as_raw()) {
             return Ok(None);
         }
-        Ok(Some(ControlStream::new(stream)))
+        ControlStream::new(stream, self.engine).map(Some)
     }
 }
 
