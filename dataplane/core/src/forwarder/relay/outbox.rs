@@ -21,6 +21,7 @@ pub(in crate::forwarder) struct Outbox {
 #[derive(Default)]
 struct Lane {
     current: Option<Box<RelayBatch>>,
+    #[expect(clippy::vec_box, reason = "batches travel between workers by pointer")]
     free: Vec<Box<RelayBatch>>,
     made: usize,
 }
