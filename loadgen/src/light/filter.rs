@@ -21,7 +21,9 @@
 //! numbers, not by the drop count: the server numbers each subscriber's stream without gaps, so
 //! between two messages that are let through lie as many packets as the numbers say. The choice is
 //! random and not by sequence number, because messages begin at numbers that are anything but
-//! random. What the count does not see is a packet that the server numbered and the kernel lost:
+//! random. The kernel's own count of packets (`IpExt: InNoECTPkts`, which counts the segments of a
+//! message, in a network namespace of its own) agrees: 3.06 million in 12 s of 5,000 packets a second
+//! to 50 sinks. What the count does not see is a packet that the server numbered and the kernel lost:
 //! whoever needs to know lets the same load run into real readers, which see every gap.
 
 use socket2::SockFilter;

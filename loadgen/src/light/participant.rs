@@ -272,7 +272,7 @@ impl Participant {
         let late_ns = now_ns.saturating_sub(due_ns);
         work.recorder.late(late_ns);
         let index = published.indices[usize::from(frame.layer)]
-            .get_or_insert(u64::from(frame.first_sequence));
+            .get_or_insert_with(|| u64::from(frame.first_sequence));
         let packet_bytes = HEADER_BYTES + usize::from(frame.packet_bytes) + TAG_BYTES;
         work.scratch.clear();
         for packet in frame.packets() {

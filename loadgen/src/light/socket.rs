@@ -2,7 +2,7 @@
 
 use super::filter;
 use mio::net::UdpSocket;
-use quinn_udp::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::SockRef;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -78,9 +78,10 @@ impl Socket {
         &mut self.socket
     }
 
-    /// Sends one datagram.
+    /// Sends one datagram. The socket is connected, so that no route is looked up.
     pub(super) fn send(&self, datagram: &[u8]) -> io::Result<()> {
-        self.transmit(datagram, None)
+        self.socket.send(datagram)?;
+        Ok(())
     }
 
     /// Sends packets of `packet_bytes` each, the last of which may be shorter, in as few messages
@@ -92,18 +93,21 @@ impl Socket {
         train
             .chunks(packets_max * packet_bytes)
             .try_for_each(|part| {
-                let is_train = part.len() > packet_bytes;
-                self.transmit(part, is_train.then_some(packet_bytes))
+                if part.len() > packet_bytes {
+                    self.transmit(part, packet_bytes)
+                } else {
+                    self.send(part)
+                }
             })
     }
 
-    fn transmit(&self, contents: &[u8], segment_size: Option<usize>) -> io::Result<()> {
+    fn transmit(&self, contents: &[u8], segment_size: usize) -> io::Result<()> {
         let destination = self.remote.ok_or(io::ErrorKind::NotConnected)?;
         let transmit = Transmit {
             destination,
             ecn: None,
             contents,
-            segment_size,
+            segment_size: Some(segment_size),
             src_ip: None,
         };
         self.state
@@ -111,16 +115,20 @@ impl Socket {
     }
 
     /// Receives a batch of messages, each of one or several datagrams; fewer than
-    /// [`BATCH_SIZE`] when that was all.
+    /// [`BATCH`] when that was all.
     pub(super) fn receive(&self, memory: &mut ReceiveMemory) -> io::Result<usize> {
         let ReceiveMemory { buffer, meta } = memory;
         let mut slices = buffer.chunks_exact_mut(MESSAGE_BYTES_MAX);
-        let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
+        let mut slices: [IoSliceMut<'_>; BATCH] =
             std::array::from_fn(|_| IoSliceMut::new(slices.next().unwrap_or_default()));
         self.state
             .recv(UdpSockRef::from(&self.socket), &mut slices, meta)
     }
 }
+
+/// Messages that are received in one call. Each may be a train of 64 packets; a participant rarely
+/// has more than two waiting, and room for more costs each call.
+pub(super) const BATCH: usize = 8;
 
 /// Longest message that the kernel hands over with GRO.
 const MESSAGE_BYTES_MAX: usize = 1 << 16;
@@ -128,14 +136,14 @@ const MESSAGE_BYTES_MAX: usize = 1 << 16;
 /// Where a batch of messages is received: one for a fleet.
 pub(super) struct ReceiveMemory {
     buffer: Vec<u8>,
-    meta: [RecvMeta; BATCH_SIZE],
+    meta: [RecvMeta; BATCH],
 }
 
 impl ReceiveMemory {
     pub(super) fn new() -> Self {
         Self {
-            buffer: vec![0; BATCH_SIZE * MESSAGE_BYTES_MAX],
-            meta: [RecvMeta::default(); BATCH_SIZE],
+            buffer: vec![0; BATCH * MESSAGE_BYTES_MAX],
+            meta: [RecvMeta::default(); BATCH],
         }
     }
 

@@ -3,7 +3,7 @@
 use super::dtls::{self, Certificate, Exported};
 use super::srtp::Keys;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use str0m::config::{DtlsVersion, Fingerprint};
 use str0m::net::{Protocol, Receive};
 use str0m::{Candidate, IceCreds, Input, Output, Rtc, RtcConfig};
@@ -35,6 +35,10 @@ pub(super) enum Progress {
     Ended(&'static str),
 }
 
+/// Time to the second connectivity check if the first is not answered: what Chromium waits while it
+/// is not connected.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+
 impl Transport {
     /// # Errors
     /// What str0m refused, in a word.
@@ -43,15 +47,16 @@ impl Transport {
         certificate: &Certificate,
         endpoint: Endpoint,
     ) -> Result<Self, &'static str> {
-        let mut rtc = RtcConfig::new()
+        let mut config = RtcConfig::new()
             .set_crypto_provider(dtls::provider())
             .set_dtls_cert(certificate.dtls.clone())
             // What Chromium ends on with a server that prefers AEAD.
             .set_dtls_version(DtlsVersion::Dtls12)
             .set_local_ice_credentials(endpoint.local_credentials)
             .clear_codecs()
-            .set_rtp_mode(true)
-            .build(now);
+            .set_rtp_mode(true);
+        config.set_initial_stun_rto(CHECK_INTERVAL);
+        let mut rtc = config.build(now);
         let candidate = |address| Candidate::host(address, Protocol::Udp).map_err(|_| "candidate");
         rtc.add_local_candidate(candidate(endpoint.local)?);
         rtc.add_remote_candidate(candidate(endpoint.server)?);

@@ -232,7 +232,7 @@ impl StreamReceiver {
     }
 
     /// The stream ends: a picture that stands still now has done so until now.
-    pub fn close(mut self, now_ns: u64, recorder: &mut Recorder) {
+    pub fn close(self, now_ns: u64, recorder: &mut Recorder) {
         self.account(now_ns, recorder);
     }
 
@@ -316,7 +316,7 @@ impl StreamReceiver {
     }
 
     /// Counts the time since the last whole frame as watched and, if it was too long, as frozen.
-    fn account(&mut self, now_ns: u64, recorder: &mut Recorder) {
+    fn account(&self, now_ns: u64, recorder: &mut Recorder) {
         let Some((last_ns, _)) = self.last_frame else {
             return;
         };
@@ -376,7 +376,6 @@ impl Window {
 
     fn place(number: u64) -> (usize, u64) {
         let bit = number % Self::SIZE;
-        #[expect(clippy::cast_possible_truncation, reason = "at most 31")]
         let word = (bit / 64) as usize;
         (word, 1 << (bit % 64))
     }

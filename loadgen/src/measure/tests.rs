@@ -109,6 +109,39 @@ fn overtaking_is_not_loss_and_repetition_is_not_receiving() {
     assert_eq!(stream.measured().lost(), 0);
 }
 
+/// Streams that lose, repeat and shuffle packets, against sets of numbers.
+#[test]
+fn counts_are_those_of_a_set_whatever_the_network_does() {
+    use rand_core::{RngCore as _, SeedableRng as _};
+    for seed in 0..200 {
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        let mut below = |bound: u32| random.next_u32() % bound;
+        let (loss, repeats, reach) = (below(30), below(10), below(300) + 1);
+        let first = u64::from(below(65_536));
+        let mut arrivals: Vec<(u64, u64)> = Vec::new();
+        for number in first..first + 5_000 {
+            for _ in 0..u32::from(below(100) >= loss) + u32::from(below(100) < repeats) {
+                arrivals.push((number + u64::from(below(reach)), number));
+            }
+        }
+        arrivals.sort_unstable();
+        let mut stream = Stream::audio();
+        let mut seen = std::collections::BTreeSet::new();
+        let (mut repeated, mut overtaken) = (0, 0);
+        for (_, number) in arrivals {
+            overtaken += u64::from(seen.last().is_some_and(|highest| number < *highest));
+            if !seen.insert(number) {
+                repeated += 1;
+                overtaken -= u64::from(seen.last().is_some_and(|highest| number < *highest));
+            }
+            stream.take(sound(number));
+        }
+        let span = seen.last().unwrap() - seen.first().unwrap() + 1;
+        let expected = (span, seen.len() as u64, overtaken, repeated);
+        assert_eq!(stream.counts(), expected, "seed {seed}");
+    }
+}
+
 #[test]
 fn a_packet_from_before_the_first_one_belongs_to_the_stream() {
     let mut stream = Stream::audio();

@@ -23,7 +23,8 @@ pub(super) struct Metronome {
 const HEADER_BYTES: u16 = 12;
 
 /// Payload that holds a descriptor, a key frame's header and a stamp.
-const PAYLOAD_BYTES_MIN: u16 = 16 + Stamp::BYTES as u16;
+const PAYLOAD_BYTES_MIN: u16 = 40;
+const _: () = assert!(PAYLOAD_BYTES_MIN as usize == 16 + Stamp::BYTES);
 
 impl Metronome {
     pub(super) fn new(spec: Fixed, numbering: Numbering, mut random: Random) -> Self {

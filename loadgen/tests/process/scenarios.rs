@@ -98,8 +98,8 @@ fn a_bad_line_loses_packets_and_gets_most_of_its_pictures_back() {
         8,
     );
     assert_eq!(measured.forged, 0);
-    assert!(measured.packets_received > 1_000);
-    assert!(measured.reordered > 50, "{}", measured.reordered);
+    assert!(measured.packets_received > 500, "{measured:?}");
+    assert!(measured.reordered > 15, "{}", measured.reordered);
     // Of one in twenty packets all but those of the last moments come back when asked for.
     assert!(measured.loss() < 0.02, "{}", measured.loss());
     assert!(measured.video_latency.quantile(0.1) >= Duration::from_millis(20));

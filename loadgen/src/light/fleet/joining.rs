@@ -178,10 +178,6 @@ impl Fleet {
     }
 
     /// Tells the data plane about a subscription.
-    #[expect(
-        clippy::needless_pass_by_ref_mut,
-        reason = "the data plane is written to"
-    )]
     pub(in crate::light) fn command_subscription(
         &self,
         dataplane: &mut Dataplane,

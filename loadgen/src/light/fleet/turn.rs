@@ -6,10 +6,10 @@ use crate::light::Error;
 use crate::light::network::{Direction, Fate, Impairment};
 use crate::light::participant::{Participant, State, Workplace, send_over};
 use crate::light::repair::LOOK_INTERVAL_NS;
+use crate::light::socket::BATCH;
 use crate::light::transport::Progress;
 use crate::pacing::Clock;
 use mio::{Events, Token};
-use quinn_udp::BATCH_SIZE;
 use std::time::Duration;
 
 /// What is due besides frames.
@@ -272,7 +272,7 @@ impl Fleet {
             if participant.begins_to_look_for_gaps() {
                 self.timers.push(at_ns + LOOK_INTERVAL_NS, Due::Gaps(id));
             }
-            if count < BATCH_SIZE {
+            if count < BATCH {
                 return;
             }
         }
