@@ -157,7 +157,8 @@ impl Process {
             threads.insert((self.pid, task.tid), thread);
         }
         let status = self.process.status().map_err(gone)?;
-        if threads.is_empty() {
+        // A zombie has neither threads that run nor memory.
+        if threads.is_empty() || status.state.starts_with(['Z', 'X']) {
             return Err(Error::Gone { pid: self.pid });
         }
         Ok(Sample {

@@ -118,6 +118,14 @@ pub enum Error {
     /// The participants could not begin.
     #[error("the participants could not join")]
     Player(#[source] PlayerError),
+    /// Every attempt to join failed.
+    #[error("nobody joined: {attempts} attempts failed{}", hint(what))]
+    NobodyJoined {
+        /// How many.
+        attempts: u64,
+        /// What failed most often, in the participants' words.
+        what: String,
+    },
     /// The server or this process cannot be watched.
     #[error(transparent)]
     Kernel(#[from] kernel::Error),
@@ -150,7 +158,7 @@ impl Run<'_> {
                 result
             });
             let outcome = Watch::new(self, &board, &ended_rx).and_then(|mut watch| {
-                let ended = watch.until_over(stop, observe);
+                let ended = watch.until_over_or_gone(stop, observe);
                 own_stop.stop();
                 Ok((watch, ended?))
             });
@@ -178,8 +186,14 @@ struct Watch<'a> {
     last: Costs,
     last_counts: (u64, u64),
     costs: Vec<CostSecond>,
-    /// At the end, before participants leave.
-    end: Option<(Measurements, Costs, u64)>,
+    /// At the last progress of the phase, or at the end, before participants leave.
+    end: Option<End>,
+}
+
+struct End {
+    measurements: Measurements,
+    costs: Costs,
+    at_ns: u64,
 }
 
 #[derive(Clone)]
@@ -216,6 +230,20 @@ impl<'a> Watch<'a> {
         })
     }
 
+    /// A server that ends in mid-run ends the run; what was measured until then counts.
+    fn until_over_or_gone(
+        &mut self,
+        stop: &Stop,
+        observe: &mut dyn FnMut(&Progress),
+    ) -> Result<Ended, Error> {
+        match self.until_over(stop, observe) {
+            Err(Error::Kernel(gone @ kernel::Error::Gone { .. })) => {
+                Ok(Ended::Failed(format!("the server has ended: {gone}")))
+            }
+            other => other,
+        }
+    }
+
     fn until_over(
         &mut self,
         stop: &Stop,
@@ -227,9 +255,9 @@ impl<'a> Watch<'a> {
         let mut next_look_ns = self.phase_began_ns + SECOND_NS;
         loop {
             match self.player_ended.recv_timeout(TICK) {
-                // If it could not go on, it says why when it is joined.
+                // If it could not go on, it says why when it is joined. Its threads, whose run time
+                // is wanted, have ended: the last progress is the end.
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => {
-                    self.close()?;
                     return Ok(match stop.is_stopped() {
                         true => Ended::Interrupted,
                         false => Ended::Complete,
@@ -251,10 +279,20 @@ impl<'a> Watch<'a> {
                 next_look_ns += SECOND_NS;
                 let progress = self.progress(now_ns)?;
                 observe(&progress);
+                if progress.joined == 0 && failures(&progress.measurements) >= self.participants {
+                    self.close()?;
+                    return Ok(Ended::Complete);
+                }
                 if self.phase == Phase::WarmUp && self.is_warm(&progress) {
                     self.wait_for_a_report();
                     self.begin_measuring()?;
                     next_look_ns = self.phase_began_ns + SECOND_NS;
+                } else {
+                    self.end = Some(End {
+                        measurements: progress.measurements,
+                        costs: self.last.clone(),
+                        at_ns: now_ns,
+                    });
                 }
             }
         }
@@ -266,8 +304,8 @@ impl<'a> Watch<'a> {
 
     fn is_warm(&self, progress: &Progress) -> bool {
         let warm_up = self.run.scenario.warm_up;
-        let failed: u64 = progress.measurements.failures.values().sum();
-        let everybody_came = progress.joined + failed >= self.participants;
+        let came = progress.joined + failures(&progress.measurements);
+        let everybody_came = came >= self.participants;
         progress.elapsed >= warm_up
             && (everybody_came || progress.elapsed >= warm_up + JOIN_TIME_MAX)
     }
@@ -291,6 +329,7 @@ impl<'a> Watch<'a> {
         self.board.reset(now_ns);
         self.phase = Phase::Measuring;
         self.phase_began_ns = now_ns;
+        self.end = None;
         self.began = self.costs_now()?;
         self.last = self.began.clone();
         self.last_counts = (0, 0);
@@ -336,30 +375,33 @@ impl<'a> Watch<'a> {
         })
     }
 
-    /// A server that has ended costs nothing more; that it ended is the participants' to say.
     fn costs_now(&self) -> Result<Costs, Error> {
-        let server = match Sample::of_all(self.run.server) {
-            Ok(sample) => sample,
-            Err(kernel::Error::Gone { .. }) => None,
-            Err(error) => return Err(error.into()),
-        };
         Ok(Costs {
-            server,
+            server: Sample::of_all(self.run.server)?,
             own: self.own.sample()?,
         })
     }
 
     fn close(&mut self) -> Result<(), Error> {
         let costs = self.costs_now()?;
-        self.end = Some((self.board.snapshot(), costs, Clock::now_ns()));
+        self.end = Some(End {
+            measurements: self.board.snapshot(),
+            costs,
+            at_ns: Clock::now_ns(),
+        });
         Ok(())
     }
 
     fn outcome(self, ended: Ended, player: Result<(), PlayerError>) -> Result<Outcome, Error> {
-        let (mut measurements, costs, end_ns) = match self.end {
-            Some(end) => end,
-            None => (self.board.snapshot(), self.costs_now()?, Clock::now_ns()),
-        };
+        let End {
+            mut measurements,
+            costs,
+            at_ns: end_ns,
+        } = self.end.unwrap_or_else(|| End {
+            measurements: self.board.snapshot(),
+            costs: self.last.clone(),
+            at_ns: Clock::now_ns(),
+        });
         let joined_before = self.before.as_ref().map_or(0, |before| before.joined);
         let ended = match player {
             Ok(()) => ended,
@@ -376,6 +418,16 @@ impl<'a> Watch<'a> {
                 *measurements.failures.entry(what.clone()).or_default() += count;
             }
         }
+        let most_often = measurements
+            .failures
+            .iter()
+            .max_by_key(|(_, count)| **count);
+        if let (0, Some((what, _))) = (measurements.joined, most_often) {
+            return Err(Error::NobodyJoined {
+                attempts: failures(&measurements),
+                what: what.clone(),
+            });
+        }
         Ok(Outcome {
             measured: Duration::from_nanos(end_ns.saturating_sub(self.phase_began_ns)),
             server: between(self.began.server.as_ref(), costs.server.as_ref()),
@@ -385,6 +437,21 @@ impl<'a> Watch<'a> {
             ended,
         })
     }
+}
+
+fn failures(measurements: &Measurements) -> u64 {
+    measurements.failures.values().sum()
+}
+
+/// What to look at, by the word that participants have for what failed.
+fn hint(what: &str) -> String {
+    let hint = match what {
+        "connect" => "nothing answers at that address",
+        "tls" => "the server's certificate is not trusted; --ca names its authority",
+        "refused" => "the server refused; are the key and its secret right?",
+        other => return format!(" ({other})"),
+    };
+    format!(": {hint}")
 }
 
 fn with_causes(error: &(dyn StdError + 'static)) -> String {

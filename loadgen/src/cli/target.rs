@@ -57,11 +57,11 @@ pub(crate) struct TargetArguments {
     #[arg(long)]
     pin: bool,
     /// Participants that do a real handshake, and then SRTP of the generator's own: thousands a
-    /// core. The default with --dataplane
-    #[arg(long, conflicts_with = "full")]
+    /// core. What --dataplane takes
+    #[arg(long, conflicts_with_all = ["full", "livekit", "whip"])]
     light: bool,
-    /// Participants with a whole WebRTC stack: true to life, tens a core. The default otherwise
-    #[arg(long)]
+    /// Participants with a whole WebRTC stack: true to life, tens a core. What the others take
+    #[arg(long, conflicts_with = "dataplane")]
     full: bool,
     /// With light participants: who receives reads every packet, or lets the kernel drop all but a
     /// sample, which leaves more of the core for sending
@@ -129,7 +129,7 @@ impl TargetArguments {
     }
 
     pub(crate) fn participants(&self) -> Participants {
-        if self.light || (self.dataplane.is_some() && !self.full) {
+        if self.light || self.dataplane.is_some() {
             return Participants::Light(match self.sinks {
                 SinksArgument::Read => Sinks::Read {
                     open_one_in: SAMPLE_ONE_IN,

@@ -24,7 +24,9 @@ fn a_run_needs_one_target_and_signalling_needs_a_secret() {
     assert!(two.unwrap_err().contains("cannot be used with"));
     assert!(check("l run consult --livekit ws://h --api-secret x").is_ok());
     assert!(check("l run consult --livekit ws://h --api-secret-file x").is_ok());
-    assert!(check("l run consult --livekit ws://h --api-secret x --light --full").is_err());
+    assert!(check("l run consult --livekit ws://h --api-secret x --full").is_ok());
+    assert!(check("l run consult --livekit ws://h --api-secret x --light").is_err());
+    assert!(check("l run consult --dataplane /tmp/s --full").is_err());
 }
 
 #[test]

@@ -70,7 +70,11 @@ fn a_process_that_has_ended_is_gone() {
         .unwrap();
     let process = Process::of(i32::try_from(child.id()).unwrap()).unwrap();
     process.sample().unwrap();
-    drop(child.stdin.take());
+    child.kill().unwrap();
+    // Until it is waited for it is a zombie, which has ended too.
+    while process.sample().is_ok() {
+        std::thread::yield_now();
+    }
     child.wait().unwrap();
     assert!(matches!(process.sample(), Err(Error::Gone { .. })));
 }

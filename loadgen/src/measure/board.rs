@@ -3,6 +3,8 @@
 use super::{Histogram, Measurements, Second};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+const SECOND_NS: u64 = 1_000_000_000;
+
 /// What all generator threads measured. Shared by `Arc`.
 #[derive(Debug)]
 pub struct Board {
@@ -67,11 +69,12 @@ impl Board {
         *self.lock() = Inner::new(now_ns);
     }
 
-    /// Adds a recorder's report.
-    pub(super) fn take(&self, report: &Measurements, now_ns: u64) {
+    /// Adds a recorder's report, and says when the next one is due: in the middle of each second,
+    /// so that every second has one.
+    pub(super) fn take(&self, report: &Measurements, now_ns: u64) -> u64 {
         let mut inner = self.lock();
         let inner = &mut *inner;
-        let at_s = now_ns.saturating_sub(inner.started_ns) / 1_000_000_000;
+        let at_s = now_ns.saturating_sub(inner.started_ns) / SECOND_NS;
         if at_s > inner.current.at_s {
             let complete = inner.current();
             inner.seconds.push(complete);
@@ -88,6 +91,7 @@ impl Board {
         inner.current_latency.add(&report.audio_latency);
         inner.current_latency.add(&report.video_latency);
         inner.total.add(report);
+        inner.started_ns + (at_s + 1) * SECOND_NS + SECOND_NS / 2
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -14,9 +14,6 @@ pub struct Recorder {
     delivered: (u64, u64),
 }
 
-/// Time between two reports to the board.
-const REPORT_INTERVAL_NS: u64 = 1_000_000_000;
-
 impl Recorder {
     /// An empty one.
     #[must_use]
@@ -112,8 +109,7 @@ impl Recorder {
 
     /// The same at once: at the end of a run.
     pub fn report_now(&mut self, board: &Board, now_ns: u64) {
-        self.next_report_ns = now_ns + REPORT_INTERVAL_NS;
-        board.take(&self.pending, now_ns);
+        self.next_report_ns = board.take(&self.pending, now_ns);
         self.delivered = self.delivered();
         self.pending.clear();
     }

@@ -368,9 +368,9 @@ fn a_board_adds_up_recorders_second_by_second() {
             recorder.latency(MediaKind::Audio, (second + 1) * MILLISECOND, 1);
             recorder.join(Duration::from_millis(5));
             recorder.failed("dtls");
-            recorder.report_to(&board, (10 + second) * SECOND + packets);
+            recorder.report_to(&board, (10 + second) * SECOND + SECOND / 2 + packets);
             // Too soon: it waits.
-            recorder.report_to(&board, (10 + second) * SECOND + packets + 1);
+            recorder.report_to(&board, (10 + second) * SECOND + SECOND / 2 + packets + 1);
         }
     }
     recorders[0].sent(1, 1);

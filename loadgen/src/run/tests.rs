@@ -107,6 +107,26 @@ fn players_that_cannot_begin_are_an_error_and_those_that_cannot_go_on_an_outcome
         Ended::Failed("the server has gone".to_owned())
     );
 
+    let nobody: Player<'_> = &|_, board, stop| {
+        let mut recorder = Recorder::new();
+        recorder.failed("refused");
+        recorder.failed("refused");
+        recorder.report_now(board, Clock::now_ns());
+        while !stop.is_stopped() {
+            std::thread::yield_now();
+        }
+        Ok(())
+    };
+    let error = play(nobody).unwrap_err().to_string();
+    assert!(
+        error.contains("nobody joined: 2 attempts failed"),
+        "{error}"
+    );
+    assert!(
+        error.contains("are the key and its secret right?"),
+        "{error}"
+    );
+
     let panics: Player<'_> = &|_, _, _| panic!("a bug");
     assert!(matches!(play(panics), Err(Error::Panicked)));
 }

@@ -174,7 +174,7 @@ fn a_ramp_shows_every_load() {
     };
     let html = page(&summary).render().unwrap();
     assert!(html.contains("Capacity: 7 rooms with 357 participants"));
-    assert!(html.contains("broken: loss"));
+    assert!(html.contains("broken:\u{a0}loss"));
     assert!(html.contains("Latency by load"));
 }
 
