@@ -112,6 +112,10 @@ impl Sent {
 impl Room {
     /// Sends what differs from what the data plane has been told. Nothing is removed that
     /// something still refers to, and nothing refers to what has not been made.
+    #[expect(
+        clippy::type_complexity,
+        reason = "commands, and for which worker each is"
+    )]
     pub(crate) fn sync(&mut self, ctx: &mut Context<'_>) {
         if ctx.dataplane.is_none() || self.volatile.finished {
             return;

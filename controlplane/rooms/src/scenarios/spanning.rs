@@ -68,7 +68,7 @@ fn what_is_wanted_on_another_worker_is_relayed_there_and_nothing_else() {
             assert!(description.contains(port), "{description}");
         }
         let (sound, picture) = (track_of(&world, doctor), track_of(&world, nurse));
-        assert_eq!(world.hears(nurse), [microphone.clone()]);
+        assert_eq!(world.hears(nurse), std::slice::from_ref(&microphone));
         assert_eq!(world.hears(patient).len(), 2);
         assert_eq!(
             relays(&world),

@@ -17,6 +17,7 @@ struct Pair {
     there: World,
     /// What is relayed does not arrive, and is not given back.
     stalled: bool,
+    #[expect(clippy::vec_box, reason = "as they are given back")]
     waiting: Vec<Box<RelayBatch>>,
 }
 
