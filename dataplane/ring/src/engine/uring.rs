@@ -13,7 +13,9 @@ use crate::engine::token::Token;
 use crate::error::RingError;
 use crate::flight::{Arrived, Departure, Flight};
 use crate::host::Host;
-use crate::limits::{DRAIN_ENTER_MS, DRAIN_ENTERS_MAX, MESSAGES_MAX};
+use crate::limits::{
+    DRAIN_ENTER_MS, DRAIN_ENTERS_MAX, FURTHER_ENTERS_MAX, FURTHER_RECEIVES_MIN, MESSAGES_MAX,
+};
 use crate::memory::Memory;
 
 /// The engine that io_uring is.
@@ -165,7 +167,18 @@ impl Uring {
         // in a batch that is gone.
         unsafe { self.provided.refill(buffers) };
         flight.statistics.receive_rearms += self.arm(flight);
-        self.enter(flight, timeout)
+        let mut arrived = flight.arrived.len();
+        self.enter(flight, timeout)?;
+        // One enter runs the work of some 20 receives, and there may be more. The more a batch
+        // holds, the more packets each outgoing message carries.
+        for _ in 0..FURTHER_ENTERS_MAX {
+            if flight.arrived.len() - arrived < FURTHER_RECEIVES_MIN {
+                break;
+            }
+            arrived = flight.arrived.len();
+            self.enter(flight, Some(Duration::ZERO))?;
+        }
+        Ok(())
     }
 
     /// Ends everything under way. `false` if the kernel does not let go in time: then it may still
