@@ -19,6 +19,9 @@ mod streams;
 mod thread;
 mod tracks;
 
+#[cfg(test)]
+mod tests;
+
 use crate::measure::Board;
 use crate::pacing::Clock;
 use crate::scenario::Scenario;

@@ -12,6 +12,7 @@ use bedside_loadgen::measure::Measurements;
 use bedside_loadgen::run::{Ended, Run};
 use bedside_loadgen::scenario::Scenario;
 use bedside_loadgen::{Stop, Target};
+use bedside_protocol::Secret;
 use server::Server;
 use std::path::Path;
 
@@ -192,4 +193,33 @@ fn a_camera_publishes_by_whip_and_viewers_come_by_whep() {
     assert_eq!(measured.joined, 2 * 4);
     assert_eq!((measured.lost(), measured.forged), (0, 0));
     assert_eq!(measured.first_frame.count(), 2 * 3 * 2);
+}
+
+#[test]
+fn refusals_are_counted_and_end_nothing() {
+    let scenario = r#"
+        name = "refused"
+        duration = "1s"
+        [[rooms]]
+        [[rooms.participants]]
+        count = 3
+        publish = [{ audio = {} }]
+    "#;
+    let stranger = |server: &Server| match server.livekit() {
+        Target::Livekit {
+            url, api_key, ca, ..
+        } => Target::Livekit {
+            url,
+            api_key,
+            api_secret: Secret::new("another secret of the same length or so".to_owned()),
+            ca,
+        },
+        other => other,
+    };
+    let Some(measured) = play(stranger, scenario) else {
+        return;
+    };
+    assert_eq!(measured.joined, 0);
+    assert_eq!(measured.failures.keys().collect::<Vec<_>>(), ["refused"]);
+    assert!(measured.failures["refused"] >= 3);
 }

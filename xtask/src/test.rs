@@ -93,7 +93,7 @@ fn rust(_: &Test) -> Result<()> {
         "bedside-dataplane",
     ];
     run(&mut command("cargo", &processes))?;
-    run(&mut command("cargo", &["test", "--locked", "--workspace"]))
+    run(command("cargo", &["test", "--locked", "--workspace"]).env("BEDSIDE_SLOW_TESTS", "1"))
 }
 
 /// The release build, because its instructions are the ones that users pay for: a profile of its own

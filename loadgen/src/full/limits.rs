@@ -9,6 +9,11 @@ pub const JOINING_MAX: usize = 128;
 /// From the answer to a connected transport. ICE and DTLS give up later than people do.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Between connectivity checks that are not answered, at first: as browsers do (libwebrtc checks a
+/// new pair every 48 ms). A check on the heels of the answer may reach the server before it knows
+/// the participant; str0m's own 250 ms would make such a join look slow.
+pub const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+
 /// A participant that could not join, or was thrown out, tries again after this.
 pub const RETRY: Duration = Duration::from_secs(2);
 

@@ -142,9 +142,8 @@ impl Socket {
             segment_size: several.then_some(outbox.segment_bytes),
             src_ip: None,
         };
-        let sent = self.socket.try_io(Interest::WRITABLE, || {
-            self.state.try_send((&self.socket).into(), &transmit)
-        });
+        // Nobody waits for room, so that nothing need be known of it beforehand.
+        let sent = self.state.try_send((&self.socket).into(), &transmit);
         outbox.bytes.clear();
         outbox.segment_bytes = 0;
         sent

@@ -86,7 +86,6 @@ pub(super) fn work(shared: Arc<Shared>, guests: Vec<Guest>) -> Result<(), Error>
 
 async fn play(shared: Arc<Shared>, guests: Vec<Guest>) -> Result<(), Error> {
     let (over, is_over) = watch::channel(false);
-    let provider = Arc::new(str0m_aws_lc_rs::default_provider());
     let thread = Rc::new(Thread {
         clock: Clock::new(),
         alarm: Alarm::new()?,
@@ -94,12 +93,7 @@ async fn play(shared: Arc<Shared>, guests: Vec<Guest>) -> Result<(), Error> {
         inbox: RefCell::new(Inbox::new()),
         outbox: RefCell::new(Outbox::new()),
         joining: Arc::new(Semaphore::new(limits::JOINING_MAX)),
-        config: RtcConfig::new()
-            .set_crypto_provider(provider)
-            .set_rtp_mode(true)
-            .clear_codecs()
-            .enable_opus(true, false)
-            .enable_vp8(true),
+        config: transport(),
         over: is_over,
         shared: Arc::clone(&shared),
     });
@@ -130,4 +124,17 @@ async fn play(shared: Arc<Shared>, guests: Vec<Guest>) -> Result<(), Error> {
     let mut recorder = thread.recorder.borrow_mut();
     recorder.report_now(&shared.board, Clock::now_ns());
     Ok(())
+}
+
+/// What every participant's transport is like.
+fn transport() -> RtcConfig {
+    let provider = Arc::new(str0m_aws_lc_rs::default_provider());
+    let mut config = RtcConfig::new()
+        .set_crypto_provider(provider)
+        .set_rtp_mode(true)
+        .clear_codecs()
+        .enable_opus(true, false)
+        .enable_vp8(true);
+    config.set_initial_stun_rto(limits::CHECK_INTERVAL);
+    config
 }
