@@ -29,20 +29,30 @@ pub(super) struct HeaderWriter<'a> {
 }
 
 impl HeaderWriter<'_> {
-    /// Appends the header of `packet`, and says where it stands.
+    /// Appends the header of `packet`, and says where it stands. `templates` are fresh.
     pub(super) fn write(
         &mut self,
-        templates: &mut HeaderTemplates,
-        mid: &Mid,
+        templates: &HeaderTemplates,
         packet: &CachedPacket<'_>,
         identity: &Identity,
     ) -> Range<usize> {
-        templates.refresh(self.ids, mid);
-        let passed = passed_extensions(packet.extensions)
-            .filter_map(|(extension, data)| Some((extension.id(self.ids)?, data)));
-        let template = templates.choose(passed.clone());
         let start = self.headers.len();
-        self.headers.extend_from_slice(&template.bytes);
+        // Video mostly has nothing to pass on: its header is the template with its numbers.
+        let template = if packet.extensions.is_empty() {
+            let template = templates.shorter();
+            self.headers.extend_from_slice(&template.whole);
+            template
+        } else {
+            let passed = passed_extensions(packet.extensions)
+                .filter_map(|(extension, data)| Some((extension.id(self.ids)?, data)));
+            let template = templates.choose(passed.clone());
+            self.headers.extend_from_slice(&template.bytes);
+            for (id, data) in passed {
+                template.form.write_element(self.headers, id, data);
+            }
+            finish_header(self.headers, start);
+            template
+        };
         let header = &mut self.headers[start..];
         FixedHeader {
             marker: packet.facts.marker,
@@ -59,10 +69,6 @@ impl HeaderWriter<'_> {
             header[at..at + 2].copy_from_slice(&self.transport_sequence.to_be_bytes());
             *self.transport_sequence = self.transport_sequence.wrapping_add(1);
         }
-        for (id, data) in passed {
-            template.form.write_element(self.headers, id, data);
-        }
-        finish_header(self.headers, start);
         start..self.headers.len()
     }
 }
@@ -77,7 +83,10 @@ pub(super) struct HeaderTemplates {
 
 struct Template {
     form: ExtensionForm,
+    /// Up to where passed extensions go.
     bytes: Vec<u8>,
+    /// With none of these.
+    whole: Vec<u8>,
     send_time_at: Option<usize>,
     transport_sequence_at: Option<usize>,
 }
@@ -87,6 +96,7 @@ impl Default for Template {
         Self {
             form: ExtensionForm::TwoByte,
             bytes: Vec::new(),
+            whole: Vec::new(),
             send_time_at: None,
             transport_sequence_at: None,
         }
@@ -95,10 +105,13 @@ impl Default for Template {
 
 impl HeaderTemplates {
     /// Makes them anew if they are not for these ids and this media section.
-    fn refresh(&mut self, ids: &ExtensionIds, mid: &Mid) {
-        let wanted = Some((*ids, *mid));
-        if self.made_for != wanted {
-            self.made_for = wanted;
+    pub(super) fn refresh(&mut self, ids: &ExtensionIds, mid: &Mid) {
+        let is_fresh = self
+            .made_for
+            .as_ref()
+            .is_some_and(|(made_ids, made_mid)| made_ids == ids && made_mid == mid);
+        if !is_fresh {
+            self.made_for = Some((*ids, *mid));
             let fits = [ids.mid, ids.abs_send_time, ids.transport_cc]
                 .into_iter()
                 .flatten()
@@ -106,6 +119,10 @@ impl HeaderTemplates {
             self.one_byte = fits.then(|| Template::new(ExtensionForm::OneByte, ids, mid));
             self.two_byte = Template::new(ExtensionForm::TwoByte, ids, mid);
         }
+    }
+
+    fn shorter(&self) -> &Template {
+        self.one_byte.as_ref().unwrap_or(&self.two_byte)
     }
 
     /// The shorter form that takes all of `passed`.
@@ -138,9 +155,12 @@ impl Template {
         };
         let send_time_at = placeholder(ids.abs_send_time, &[0; 3]);
         let transport_sequence_at = placeholder(ids.transport_cc, &[0; 2]);
+        let mut whole = bytes.clone();
+        finish_header(&mut whole, 0);
         Self {
             form,
             bytes,
+            whole,
             send_time_at,
             transport_sequence_at,
         }

@@ -29,7 +29,7 @@ pub(super) struct PacketFacts {
 
 /// A cached packet, for writing it on.
 pub(super) struct CachedPacket<'a> {
-    pub(super) facts: PacketFacts,
+    pub(super) facts: &'a PacketFacts,
     /// Extensions that are passed on, as written by [`PacketCache::insert`].
     pub(super) extensions: &'a [u8],
     /// Two bytes for an original sequence number, then the payload.
@@ -141,14 +141,16 @@ impl PacketCache {
 
     /// The packet of that number, if its bytes are still there.
     pub(super) fn find(&mut self, sequence: u64) -> Option<CachedPacket<'_>> {
-        let entry = *self.entry(sequence)?;
-        if entry.written < self.oldest_intact() {
+        let oldest_intact = self.oldest_intact();
+        let slot = slot_of(sequence, self.entries.len());
+        let entry = self.entries.get(slot)?.as_ref()?;
+        if entry.sequence != sequence || entry.written < oldest_intact {
             return None;
         }
         let bytes = &mut self.bytes[entry.start..entry.start + entry.bytes()];
         let (extensions, prefixed_payload) = bytes.split_at_mut(entry.extension_bytes);
         Some(CachedPacket {
-            facts: entry.facts,
+            facts: &entry.facts,
             extensions,
             prefixed_payload,
         })
@@ -265,7 +267,7 @@ pub(super) fn payload_range(facts: &PacketFacts, bytes: usize, pass_red: bool) -
 
 fn slot_of(sequence: u64, slots: usize) -> usize {
     let slots = u64::try_from(slots).unwrap_or(1);
-    usize::try_from(sequence & (slots - 1)).unwrap_or_default()
+    usize::try_from(sequence & slots.saturating_sub(1)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ impl RelayBatch {
             track,
             arrival,
             active,
-            facts: packet.facts,
+            facts: *packet.facts,
             extension_bytes: packet.extensions.len(),
             payload_bytes: payload.len(),
         }));

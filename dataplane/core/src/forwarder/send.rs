@@ -77,9 +77,10 @@ impl Forwarder {
             self.relay_arrivals(handle);
             self.arm_track(now, handle);
         }
+        let send_time = absolute_send_time(self.clock.ntp_at(now));
         let mut peers = std::mem::take(&mut self.scratch.peers);
         for handle in peers.drain(..) {
-            self.write_peer(now, handle, sink);
+            self.write_peer(now, send_time, handle, sink);
         }
         self.scratch.peers = peers;
         for handle in self.scratch.tracks.drain(..) {
@@ -108,15 +109,23 @@ impl Forwarder {
         }
     }
 
-    fn write_peer(&mut self, now: Instant, handle: Handle<Peer>, sink: &mut impl PacketSink) {
+    fn write_peer(
+        &mut self,
+        now: Instant,
+        send_time: [u8; 3],
+        handle: Handle<Peer>,
+        sink: &mut impl PacketSink,
+    ) {
         let Some(peer) = self.peers.get_mut(handle) else {
             return;
         };
         let mut work = std::mem::take(&mut peer.work);
         if peer.is_reachable() && !work.is_empty() {
-            self.place_arrivals(now, handle, &work, MediaKind::Audio);
-            self.place_resends(now, handle, &work.resends);
-            self.place_arrivals(now, handle, &work, MediaKind::Video);
+            self.place_arrivals(now, send_time, handle, &work, MediaKind::Audio);
+            if !work.resends.is_empty() {
+                self.place_resends(now, send_time, handle, &work.resends);
+            }
+            self.place_arrivals(now, send_time, handle, &work, MediaKind::Video);
             equalise(&mut self.scratch.outgoing);
             self.seal(now, handle, sink);
             for subscription in &work.subscriptions {
@@ -131,7 +140,14 @@ impl Forwarder {
     }
 
     /// Finds the place of each packet that arrived for the peer's subscriptions of one kind.
-    fn place_arrivals(&mut self, now: Instant, handle: Handle<Peer>, work: &Work, kind: MediaKind) {
+    fn place_arrivals(
+        &mut self,
+        now: Instant,
+        send_time: [u8; 3],
+        handle: Handle<Peer>,
+        work: &Work,
+        kind: MediaKind,
+    ) {
         let Some(peer) = self.peers.get_mut(handle) else {
             return;
         };
@@ -144,7 +160,7 @@ impl Forwarder {
         let mut writer = HeaderWriter {
             ids: &peer.extensions,
             transport_sequence: &mut peer.transport_sequence,
-            send_time: absolute_send_time(self.clock.ntp_at(now)),
+            send_time,
             headers,
         };
         for of in &work.subscriptions {
@@ -157,10 +173,12 @@ impl Forwarder {
             let Some(track) = self.tracks.get_mut(subscription.track) else {
                 continue;
             };
-            let clocks = track.clocks();
+            subscription
+                .headers
+                .refresh(writer.ids, &subscription.wanted.mid);
             for position in 0..track.batch.len() {
                 let arrival = &arrivals[track.batch[position]];
-                let Some(place) = subscription.place(now, arrival, &clocks) else {
+                let Some(place) = subscription.place(now, arrival, || track.clocks()) else {
                     continue;
                 };
                 let Some(packet) = track
@@ -179,8 +197,7 @@ impl Forwarder {
                     index: place.out,
                     offsets: place.offsets,
                 };
-                let header =
-                    writer.write(&mut subscription.headers, &wanted.mid, &packet, &identity);
+                let header = writer.write(&subscription.headers, &packet, &identity);
                 outgoing.push(Outgoing {
                     subscription: *of,
                     track: subscription.track,
@@ -200,14 +217,20 @@ impl Forwarder {
 
     /// Finds what the peer asked for again: on the retransmission stream where it has one (RFC
     /// 4588), else exactly as it was sent.
-    fn place_resends(&mut self, now: Instant, handle: Handle<Peer>, resends: &[Resend]) {
+    fn place_resends(
+        &mut self,
+        now: Instant,
+        send_time: [u8; 3],
+        handle: Handle<Peer>,
+        resends: &[Resend],
+    ) {
         let Some(peer) = self.peers.get_mut(handle) else {
             return;
         };
         let mut writer = HeaderWriter {
             ids: &peer.extensions,
             transport_sequence: &mut peer.transport_sequence,
-            send_time: absolute_send_time(self.clock.ntp_at(now)),
+            send_time,
             headers: &mut self.scratch.headers,
         };
         let budget = &mut peer.resend_budget;
@@ -231,7 +254,8 @@ impl Forwarder {
                         budget.take(now, bytes).then_some(())?;
                         subscription.rtx_next += 1;
                         let templates = &mut subscription.headers;
-                        let header = writer.write(templates, &wanted.mid, &packet, &identity);
+                        templates.refresh(writer.ids, &wanted.mid);
+                        let header = writer.write(templates, &packet, &identity);
                         Some(Outgoing {
                             subscription: resend.subscription,
                             track: subscription.track,
@@ -329,23 +353,20 @@ impl Forwarder {
             }
             let payload = rewrite(
                 cached.prefixed_payload,
-                &cached.facts,
+                cached.facts,
                 identity.offsets,
                 &subscription.wanted,
             );
             // A retransmission says which packet it repeats just before the payload; what stands
             // there (of a RED payload that is stripped) is needed by others.
             let prefix = payload.start - PREFIX_BYTES..payload.start;
-            let mut kept = [0; PREFIX_BYTES];
-            kept.copy_from_slice(&cached.prefixed_payload[prefix.clone()]);
-            let start = match original {
-                Some(original) => {
-                    cached.prefixed_payload[prefix.clone()]
-                        .copy_from_slice(&original.0.to_be_bytes());
-                    prefix.start
-                }
-                None => payload.start,
-            };
+            let kept = original.map(|original| {
+                let mut kept = [0; PREFIX_BYTES];
+                kept.copy_from_slice(&cached.prefixed_payload[prefix.clone()]);
+                cached.prefixed_payload[prefix.clone()].copy_from_slice(&original.0.to_be_bytes());
+                kept
+            });
+            let start = kept.map_or(payload.start, |_| prefix.start);
             let sealed = keys.sealer.seal_rtp_into(
                 out,
                 header_bytes,
@@ -354,6 +375,9 @@ impl Forwarder {
                 identity.ssrc,
                 packet.padding_bytes,
             );
+            if let Some(kept) = kept {
+                cached.prefixed_payload[prefix].copy_from_slice(&kept);
+            }
             let Ok(sealed_bytes) = sealed else {
                 statistics.seal_refused += 1;
                 continue;
@@ -364,12 +388,11 @@ impl Forwarder {
                 kept_packets.insert(
                     now,
                     identity.index,
-                    cached.facts,
+                    *cached.facts,
                     &[None; PassedExtension::ALL.len()],
                     &out[..sealed_bytes],
                 );
             }
-            cached.prefixed_payload[prefix].copy_from_slice(&kept);
             sink.commit(sealed_bytes);
             peer.counters.sent_bytes += u64::try_from(sealed_bytes).unwrap_or_default();
             statistics.padding_bytes += u64::try_from(packet.padding_bytes).unwrap_or_default();
@@ -429,9 +452,9 @@ fn rewrite(
 
 /// Length of what a subscriber gets of a packet's payload.
 fn payload_bytes(packet: &CachedPacket<'_>, wanted: &protocol::Subscription) -> usize {
-    let pass_red = passes_red(wanted.red_payload_type, &packet.facts);
+    let pass_red = passes_red(wanted.red_payload_type, packet.facts);
     let bytes = packet.prefixed_payload.len() - PREFIX_BYTES;
-    payload_range(&packet.facts, bytes, pass_red).len()
+    payload_range(packet.facts, bytes, pass_red).len()
 }
 
 /// Whether a packet is RED and the subscriber takes it.

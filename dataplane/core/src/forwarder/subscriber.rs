@@ -121,11 +121,12 @@ impl Subscription {
     }
 
     /// Decides on a packet that arrived: its place in the stream, or that it is not forwarded.
+    /// `clocks` are those of the track's layers.
     pub(super) fn place(
         &mut self,
         now: Instant,
         arrival: &Arrival,
-        clocks: &[Option<SenderClock>; Layer::ALL.len()],
+        clocks: impl Fn() -> [Option<SenderClock>; Layer::ALL.len()],
     ) -> Option<Place> {
         if self.current.is_none() && self.target.is_none() {
             return None;
@@ -139,7 +140,7 @@ impl Subscription {
             if !arrival.starts || !self.may_start_with(arrival.layer) {
                 return self.map.reserved(arrival.layer, arrival.sequence);
             }
-            let offsets = self.offsets_of_new_run(now, arrival, clocks);
+            let offsets = self.offsets_of_new_run(now, arrival, &clocks());
             self.map.begin(arrival.layer, arrival.sequence, offsets);
             self.current = Some(arrival.layer);
         }
