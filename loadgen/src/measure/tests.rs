@@ -172,6 +172,17 @@ fn indices_are_the_closest_to_the_highest() {
 }
 
 #[test]
+fn a_stream_may_be_seen_first_in_its_second_cycle() {
+    let mut stream = Stream::video();
+    stream.receiver.skip_cycle();
+    assert_eq!(stream.receiver.index_of(10), 65_546);
+    stream.receiver.sample(&sound(65_546), &mut stream.recorder);
+    stream.receiver.sample(&sound(65_550), &mut stream.recorder);
+    assert_eq!(stream.receiver.highest_index(), Some(65_550));
+    assert_eq!(stream.counts(), (5, 5, 0, 0));
+}
+
+#[test]
 fn frames_are_whole_when_their_last_gap_is_filled() {
     let mut stream = Stream::video();
     let completes = |outcome: Outcome| outcome.completes_frame;
