@@ -73,7 +73,7 @@ fn a_process_that_has_ended_is_gone() {
     child.kill().unwrap();
     // Until it is waited for it is a zombie, which has ended too.
     while process.sample().is_ok() {
-        std::thread::yield_now();
+        thread::yield_now();
     }
     child.wait().unwrap();
     assert!(matches!(process.sample(), Err(Error::Gone { .. })));

@@ -129,11 +129,13 @@ impl Plot {
         self.laid_out().iter().all(|(_, points)| points.is_empty())
     }
 
-    /// The names in the plot, each with the class that colours it.
+    /// The names of what is in the plot, each with the class that colours it.
     pub(super) fn legend(&self) -> Vec<(String, String)> {
-        let series = self.series.iter().enumerate();
+        let laid_out = self.laid_out();
+        let series = self.series.iter().enumerate().zip(&laid_out);
         series
-            .map(|(index, series)| (format!("s{}", index % SERIES_MAX), series.name.clone()))
+            .filter(|(_, (_, points))| !points.is_empty())
+            .map(|((index, series), _)| (format!("s{}", index % SERIES_MAX), series.name.clone()))
             .chain(
                 self.marks
                     .iter()

@@ -113,7 +113,7 @@ fn players_that_cannot_begin_are_an_error_and_those_that_cannot_go_on_an_outcome
         recorder.failed("refused");
         recorder.report_now(board, Clock::now_ns());
         while !stop.is_stopped() {
-            std::thread::yield_now();
+            thread::yield_now();
         }
         Ok(())
     };
