@@ -111,8 +111,8 @@ export async function startDemo(...args) {
   return server;
 }
 
-/** The two processes by themselves, so that either can be killed. */
-export async function startProcesses() {
+/** The two processes by themselves, so that either can be killed. `more` is added to the configuration. */
+export async function startProcesses(more = '') {
   const folder = await mkdtemp(join(tmpdir(), 'bedside-'));
   const port = 20_000 + Math.floor(Math.random() * 20_000);
   const config = join(folder, 'bedside.toml');
@@ -122,7 +122,7 @@ export async function startProcesses() {
   const private_ = { mode: 0o600 };
   await writeFile(secretFile, secret, private_);
   await writeFile(join(folder, 'api-keys'), `testkey: ${secret}\n`, private_);
-  await writeFile(config, processesConfig({ folder, port, socket }));
+  await writeFile(config, processesConfig({ folder, port, socket }) + more);
   const server = new Server(
     {
       url: `https://127.0.0.1:${port}`,
