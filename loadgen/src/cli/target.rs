@@ -60,7 +60,7 @@ pub(crate) struct TargetArguments {
     /// core. What --dataplane takes
     #[arg(long, conflicts_with_all = ["full", "livekit", "whip"])]
     light: bool,
-    /// Participants with a whole WebRTC stack: true to life, tens a core. What the others take
+    /// Participants with a whole WebRTC stack: true to life, hundreds a core. What the others take
     #[arg(long, conflicts_with = "dataplane")]
     full: bool,
     /// With light participants: who receives reads every packet, or lets the kernel drop all but a
