@@ -27,6 +27,7 @@ mod socket;
 pub mod srtp;
 mod timer;
 mod transport;
+mod workplace;
 
 pub use fleet::{
     Delivered, Fleet, FleetConfig, Joined, ParticipantId, Publication, Reception, Sinks,

@@ -7,10 +7,11 @@ mod turn;
 
 use super::Error;
 use super::dtls::Certificate;
-use super::participant::{Participant, Published, State, Workplace};
+use super::participant::{Participant, Published, State};
 use super::socket::{ReceiveMemory, Socket};
 use super::srtp::Keys;
 use super::timer::Timer;
+use super::workplace::Workplace;
 use crate::measure::{Board, StreamReceiver};
 use crate::media::Source;
 use crate::pacing::{Clock, Schedule};

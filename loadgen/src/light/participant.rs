@@ -1,16 +1,21 @@
 //! One participant: its socket, its keys, what it sends and what it receives.
 
-use super::network::{Delayed, Direction, Fate, Impairment};
-use super::repair::{Gaps, SentPackets};
+mod header;
+mod streams;
+
+use super::network::{Direction, Fate, Impairment};
+use super::repair::SentPackets;
 use super::rtcp::{self, Block, Request};
 use super::socket::Socket;
 use super::srtp::{Keys, SRTCP_OVERHEAD_BYTES, Session, TAG_BYTES};
 use super::transport::Transport;
+use super::workplace::Workplace;
 use super::{Error, Sinks};
 use crate::measure::{Arrival, Recorder, StreamReceiver};
 use crate::media::{Source, Stamp};
-use crate::pacing::Schedule;
 use bedside_protocol::MediaKind;
+use header::Header;
+use streams::Streams;
 
 /// One participant.
 #[derive(Debug)]
@@ -70,140 +75,6 @@ impl Published {
             began_ns: None,
             indices,
         }
-    }
-}
-
-/// The streams that it receives. There are one to a few hundred, and packets of one come in trains.
-#[derive(Debug, Default)]
-struct Streams {
-    /// Ascending.
-    ssrcs: Vec<u32>,
-    streams: Vec<Stream>,
-    last: usize,
-}
-
-#[derive(Debug)]
-struct Stream {
-    receiver: StreamReceiver,
-    /// Whether a packet was opened: then the rollover counter is known.
-    is_opened: bool,
-    gaps: Gaps,
-    reported: Reported,
-}
-
-/// What the last receiver report said.
-#[derive(Clone, Copy, Debug, Default)]
-struct Reported {
-    expected: u64,
-    received: u64,
-}
-
-impl Streams {
-    fn find(&mut self, ssrc: u32) -> Option<&mut Stream> {
-        if self.ssrcs.get(self.last) != Some(&ssrc) {
-            self.last = self.ssrcs.binary_search(&ssrc).ok()?;
-        }
-        self.streams.get_mut(self.last)
-    }
-
-    fn insert(&mut self, ssrc: u32, receiver: StreamReceiver) {
-        let stream = Stream {
-            receiver,
-            is_opened: false,
-            gaps: Gaps::default(),
-            reported: Reported::default(),
-        };
-        match self.ssrcs.binary_search(&ssrc) {
-            Ok(place) => self.streams[place] = stream,
-            Err(place) => {
-                self.ssrcs.insert(place, ssrc);
-                self.streams.insert(place, stream);
-            }
-        }
-    }
-
-    fn remove(&mut self, ssrc: u32) -> Option<StreamReceiver> {
-        let place = self.ssrcs.binary_search(&ssrc).ok()?;
-        self.ssrcs.remove(place);
-        Some(self.streams.remove(place).receiver)
-    }
-}
-
-/// What all participants of a fleet work with.
-#[derive(Debug)]
-pub(super) struct Workplace {
-    pub(super) recorder: Recorder,
-    /// Where packets are written.
-    pub(super) scratch: Vec<u8>,
-    pub(super) sampler: Sampler,
-    pub(super) sinks: Sinks,
-    /// Datagrams on bad networks, by monotonic time.
-    pub(super) delayed: Schedule<Delayed>,
-    /// How many there were.
-    pub(super) delayed_count: u64,
-}
-
-impl Workplace {
-    pub(super) fn new(sinks: Sinks, seed: u64) -> Self {
-        Self {
-            recorder: Recorder::new(),
-            scratch: Vec::with_capacity(1 << 16),
-            sampler: Sampler::new(seed),
-            sinks,
-            delayed: Schedule::new(),
-            delayed_count: 0,
-        }
-    }
-
-    /// Lets a datagram go on later.
-    pub(super) fn delay(
-        &mut self,
-        due_ns: u64,
-        participant: usize,
-        direction: Direction,
-        datagram: &[u8],
-    ) {
-        self.delayed_count += 1;
-        let delayed = Delayed {
-            order: self.delayed_count,
-            participant,
-            direction,
-            datagram: datagram.to_vec(),
-        };
-        self.delayed.push(due_ns, delayed);
-    }
-}
-
-/// Chooses which packets are opened: at random, so that no rhythm of the media is followed.
-#[derive(Clone, Debug)]
-pub(super) struct Sampler {
-    state: u64,
-    skip: u32,
-}
-
-impl Sampler {
-    pub(super) fn new(seed: u64) -> Self {
-        Self {
-            state: seed | 1,
-            skip: 0,
-        }
-    }
-
-    /// Whether this one is among the one in `one_in`.
-    fn chooses(&mut self, one_in: u32) -> bool {
-        if self.skip > 0 {
-            self.skip -= 1;
-            return false;
-        }
-        // xorshift64: quality does not matter, speed does.
-        self.state ^= self.state << 13;
-        self.state ^= self.state >> 7;
-        self.state ^= self.state << 17;
-        let span = 2 * u64::from(one_in.max(1)) - 1;
-        #[expect(clippy::cast_possible_truncation, reason = "less than 2^32")]
-        let skip = (self.state % span) as u32;
-        self.skip = skip;
-        true
     }
 }
 
@@ -503,53 +374,6 @@ impl Participant {
     }
 }
 
-impl Stream {
-    /// Opens a packet: `None` if it is not authentic, else its stamp if it has one.
-    fn open(
-        &mut self,
-        session: &Session,
-        header: &Header,
-        datagram: &mut [u8],
-    ) -> Option<Option<Stamp>> {
-        let index = self.receiver.index_of(header.sequence);
-        let open = |index, datagram: &mut [u8]| {
-            let payload = session.open_rtp(header.bytes, header.ssrc, index, datagram);
-            payload.ok().map(|payload| header.stamp(payload))
-        };
-        if self.is_opened {
-            return open(index, datagram);
-        }
-        // Of a stream that is seen in samples the first cycle may be over before the first sample.
-        let mut copy = datagram.to_vec();
-        let stamp = open(index, datagram).or_else(|| {
-            let stamp = open(index + 0x1_0000, &mut copy)?;
-            self.receiver.skip_cycle();
-            Some(stamp)
-        })?;
-        self.is_opened = true;
-        Some(stamp)
-    }
-
-    fn report(&mut self, ssrc: u32) -> Block {
-        let (expected, received) = self.receiver.expected_and_received();
-        let interval_expected = expected.saturating_sub(self.reported.expected);
-        let interval_lost =
-            interval_expected.saturating_sub(received.saturating_sub(self.reported.received));
-        let fraction = (interval_lost * 256)
-            .checked_div(interval_expected)
-            .unwrap_or_default();
-        self.reported = Reported { expected, received };
-        #[expect(clippy::cast_possible_truncation, reason = "the wire's widths")]
-        Block {
-            ssrc,
-            fraction_lost: fraction.min(255) as u8,
-            lost: expected.saturating_sub(received) as u32,
-            highest: self.receiver.highest_index().unwrap_or_default() as u32,
-            jitter: self.receiver.jitter_ticks(),
-        }
-    }
-}
-
 /// Sends a datagram over a participant's network.
 pub(super) fn send_over(
     socket: &Socket,
@@ -575,47 +399,6 @@ fn send_failure(error: &std::io::Error) -> &'static str {
         std::io::ErrorKind::WouldBlock => "send: buffer full",
         std::io::ErrorKind::ConnectionRefused => "send: nobody there",
         _ => "send",
-    }
-}
-
-/// What of an RTP header is looked at (RFC 3550 §5.1).
-struct Header {
-    bytes: usize,
-    has_padding: bool,
-    marker: bool,
-    sequence: u16,
-    timestamp: u32,
-    ssrc: u32,
-}
-
-impl Header {
-    fn parse(packet: &[u8]) -> Option<Self> {
-        let (fixed, rest) = packet.split_first_chunk::<HEADER_BYTES>()?;
-        let [first, second, n0, n1, t0, t1, t2, t3, s0, s1, s2, s3] = *fixed;
-        let mut bytes = HEADER_BYTES + 4 * usize::from(first & 0x0f);
-        if first & 0x10 != 0 {
-            let extension = rest.get(bytes - HEADER_BYTES..)?.first_chunk::<4>()?;
-            let words = u16::from_be_bytes([extension[2], extension[3]]);
-            bytes += 4 + 4 * usize::from(words);
-        }
-        (packet.len() >= bytes + TAG_BYTES).then_some(Self {
-            bytes,
-            has_padding: first & 0x20 != 0,
-            marker: second & 0x80 != 0,
-            sequence: u16::from_be_bytes([n0, n1]),
-            timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
-            ssrc: u32::from_be_bytes([s0, s1, s2, s3]),
-        })
-    }
-
-    /// The stamp at the end of an opened payload, before the padding.
-    fn stamp(&self, payload: &[u8]) -> Option<Stamp> {
-        let mut payload = payload;
-        if self.has_padding {
-            let padding = usize::from(*payload.last()?);
-            payload = payload.get(..payload.len().checked_sub(padding)?)?;
-        }
-        Stamp::read(payload)
     }
 }
 

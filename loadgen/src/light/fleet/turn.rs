@@ -4,10 +4,11 @@
 use super::{Fleet, News, ParticipantId, TIMER, nanoseconds};
 use crate::light::Error;
 use crate::light::network::{Direction, Fate, Impairment};
-use crate::light::participant::{Participant, State, Workplace, send_over};
+use crate::light::participant::{Participant, State, send_over};
 use crate::light::repair::LOOK_INTERVAL_NS;
 use crate::light::socket::BATCH;
 use crate::light::transport::Progress;
+use crate::light::workplace::Workplace;
 use crate::pacing::Clock;
 use mio::{Events, Token};
 use std::time::Duration;
