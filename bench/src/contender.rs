@@ -10,7 +10,10 @@ use anyhow::{Context, Result, bail};
 use bedside_loadgen::{
     dataplane::Dataplane,
     kernel::{Cost, Process},
-    light::{Fleet, FleetConfig, Joined, Keys, MasterKey, Profile, Publication, Reception, Sinks},
+    light::{
+        Delivered, Fleet, FleetConfig, Joined, Keys, MasterKey, Profile, Publication, Reception,
+        Sinks,
+    },
     measure::{Board, Measurements},
     pacing::Clock,
     scenario::{RecordedKind, TrackSpec},
@@ -41,6 +44,7 @@ pub struct Running {
     // Before the server, so that nobody sends to one that has ended.
     fleet: Fleet,
     board: Arc<Board>,
+    sinks: Sinks,
     process: Process,
     /// Where the server receives.
     address: SocketAddr,
@@ -66,6 +70,8 @@ pub struct Window {
     pub arrived: f64,
     /// Packets that the server's socket had no room for.
     pub overflowed: u64,
+    /// Messages that readers' sockets had no room for: the generator's fault, not the server's.
+    pub unread: u64,
     /// What the generator saw.
     pub measurements: Measurements,
 }
@@ -87,7 +93,7 @@ impl Window {
         self.cost.run_time_ns as f64 / self.arrived
     }
 
-    /// Packets that never arrived, although there was room for them where they were to arrive.
+    /// Packets that never arrived. Where [`unread`](Self::unread) is not 0, some of them did.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.measurements.lost()
@@ -130,6 +136,7 @@ impl Running {
         let mut running = Self {
             fleet,
             board: Arc::new(Board::new(Clock::now_ns())),
+            sinks,
             process: Process::of(pid)?,
             address,
             packets_per_message: load.packets_per_message(),
@@ -175,14 +182,15 @@ impl Running {
     pub fn measure(&mut self, warm_up: Duration, span: Duration) -> Result<Window> {
         self.fleet.run_for(warm_up, &self.board)?;
         self.board.reset(Clock::now_ns());
-        let arrived = self.fleet.delivered().packets;
+        let delivered = self.fleet.delivered();
         let overflowed = socket_drops(self.address)?;
         let before = self.process.sample()?;
         self.fleet.run_for(span, &self.board)?;
         let after = self.process.sample()?;
         let overflowed = socket_drops(self.address)? - overflowed;
         let measurements = self.board.snapshot();
-        let counted = self.fleet.delivered().packets - arrived;
+        let now = self.fleet.delivered();
+        let counted = now.packets - delivered.packets;
         if counted == 0 || measurements.forged > 0 {
             bail!("packets do not arrive or cannot be opened any more");
         }
@@ -190,6 +198,7 @@ impl Running {
             cost: Cost::between(&before, &after),
             arrived: self.arrived(counted, overflowed, &measurements),
             overflowed,
+            unread: self.unread(&delivered, &now),
             measurements,
         })
     }
@@ -203,6 +212,14 @@ impl Running {
         let sent = (seen.packets_sent.max(1)) as f64;
         let received = 1.0 - (overflowed as f64 * per_message / sent).min(1.0);
         counted as f64 * received
+    }
+
+    fn unread(&self, before: &Delivered, after: &Delivered) -> u64 {
+        match self.sinks {
+            Sinks::Read { .. } => after.dropped_in_kernel - before.dropped_in_kernel,
+            // Dropped on purpose.
+            Sinks::DropInKernel { .. } => 0,
+        }
     }
 
     /// Memory that the server has in use.
@@ -222,7 +239,7 @@ impl Running {
         let stop = bedside_loadgen::Stop::new();
         self.board.reset(Clock::now_ns());
         let before = self.process.sample()?;
-        let arrived = self.fleet.delivered().packets;
+        let delivered = self.fleet.delivered();
         let (fleet, board) = (&mut self.fleet, &self.board);
         let joins = std::thread::scope(|scope| -> Result<Joins> {
             let running = stop.clone();
@@ -238,11 +255,13 @@ impl Running {
             joins
         })?;
         let after = self.process.sample()?;
+        let now = self.fleet.delivered();
         let window = Window {
             cost: Cost::between(&before, &after),
             #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-            arrived: (self.fleet.delivered().packets - arrived) as f64,
+            arrived: (now.packets - delivered.packets) as f64,
             overflowed: 0,
+            unread: self.unread(&delivered, &now),
             measurements: self.board.snapshot(),
         };
         Ok((window, joins))

@@ -35,8 +35,10 @@ fn tracks(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
     Ok(())
 }
 
+/// At half of what a worker carries: those who wait have their connectivity checked every few
+/// seconds, which counts for more the less there is to forward.
 fn idle(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
-    let alone = load(50, 250_000);
+    let alone = load(50, 800_000);
     let mut crowded = alone.clone();
     crowded.rooms.extend(Load::idle(5_000).rooms);
     let contenders = [(Contender::BEDSIDE, &crowded), (Contender::BEDSIDE, &alone)];

@@ -9,7 +9,7 @@ use crate::{
     forwarding,
     load::Load,
 };
-use anyhow::Result;
+use anyhow::{Result, bail};
 use bedside_loadgen::light::Sinks;
 use std::time::Duration;
 
@@ -18,6 +18,8 @@ pub const READING: Sinks = Sinks::Read { open_one_in: 64 };
 const CONSULTS: u32 = 200;
 /// A server whose 99th percentile is above this is beyond its capacity.
 const CAPACITY_P99_NS: u64 = 5_000_000;
+/// A generator that is later than this (p99) measures itself.
+const GENERATOR_LATE_NS: u64 = 1_000_000;
 const MOST_PACKETS: u32 = 2_400_000;
 
 /// What is ramped.
@@ -80,10 +82,16 @@ pub fn capacity(shape: Shape, window: Duration) -> Result<Capacity> {
             let mut running = Running::start(Contender::BEDSIDE, &load, READING)?;
             let seen = running.measure(Duration::from_millis(500), window)?;
             carried = seen.lost() == 0 && p(&seen, 0.99) < CAPACITY_P99_NS;
-            generator_bound = seen.measurements.lateness.quantile_ns(0.99) > CAPACITY_P99_NS / 5;
+            generator_bound = seen.measurements.lateness.quantile_ns(0.99) > GENERATOR_LATE_NS;
             if carried {
                 break;
             }
+        }
+        if !carried && packets == shape.first_packets() {
+            bail!(
+                "{packets} packets a second ({}) are too many already: the machine is too busy",
+                shape.name()
+            );
         }
         if !carried {
             return Ok(Capacity {
@@ -128,6 +136,7 @@ pub fn run(
     let load = shape.load(capacity.packets / 5 * 4);
     let mut running = Running::start(Contender::BEDSIDE, &load, READING)?;
     let window = running.measure(Duration::from_secs(1), span)?;
+    let late_ns = window.measurements.lateness.quantile_ns(0.99);
     for (point, quantile, bound_ns) in [
         ("p50", 0.5, 200_000.0),
         ("p99", 0.99, 1_000_000.0),
@@ -140,7 +149,10 @@ pub fn run(
             what: format!("added latency at 80 % of capacity, {name}, {point}"),
             unit: Unit::Nanoseconds,
             goal: Some(Goal::AtMost(bound_ns)),
-            measured: Some(Measured::counted(measured)),
+            measured: Some(Measured {
+                usable: late_ns < GENERATOR_LATE_NS,
+                ..Measured::counted(measured)
+            }),
             note: format!(
                 "{:.0} % busy; from when due: {} us",
                 window.cost.cores() * 100.0,
@@ -158,8 +170,14 @@ pub fn run(
         ),
         unit: Unit::Packets,
         goal: Some(Goal::AtMost(0.0)),
-        measured: Some(Measured::counted(lost)),
-        note: format!("of {}", window.arrived),
+        measured: Some(Measured {
+            usable: window.unread == 0,
+            ..Measured::counted(lost)
+        }),
+        note: format!(
+            "of {:.0}; readers had no room for {} messages",
+            window.arrived, window.unread
+        ),
     });
     Ok(capacity)
 }

@@ -37,10 +37,11 @@ impl Janus {
         let version = Command::new("janus").arg("-V").output();
         let version = version.context("Janus is not installed here (Debian's package: janus)")?;
         let version = String::from_utf8_lossy(&version.stdout);
+        // "Janus version: 1102 (1.1.2)"
         let version = version
-            .split_whitespace()
-            .last()
-            .unwrap_or("unknown")
+            .split(['(', ')'])
+            .nth(1)
+            .unwrap_or("unknown version")
             .to_owned();
         let folder =
             std::env::temp_dir().join(format!("bedside-bench-janus-{}", std::process::id()));
