@@ -52,7 +52,6 @@ fn core_bytes(start: Instant, consults: u64) -> isize {
 
 /// DESIGN section 6: at most 64 KiB beyond packet memory.
 #[test]
-#[expect(clippy::print_stdout, reason = "an instrument's reading")]
 fn a_participant_of_a_consult_fits_into_its_share() {
     #[expect(
         clippy::disallowed_methods,
