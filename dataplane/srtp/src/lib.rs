@@ -3,7 +3,7 @@
 //! A transport's DTLS handshake yields keying material; [`MasterKey::from_keying_material`] splits
 //! it by direction. The key of our own direction makes a [`Sealer`], the peer's makes an
 //! [`Opener`]. Both derive their session keys once, keep every key schedule, and allocate nothing
-//! after construction.
+//! for a packet of a source that they know.
 //!
 //! What this crate promises:
 //!

@@ -12,8 +12,8 @@ use crate::{Error, MasterKey, Profile, index};
 /// Opens what one transport sends to us.
 ///
 /// It keeps a roll-over counter and a replay window for each SSRC, for RTP and for RTCP apart
-/// (RFC 3711 §3.2.3), and moves them only for authentic packets. All its memory, about 9 KiB, is
-/// taken when it is made.
+/// (RFC 3711 §3.2.3), and moves them only for authentic packets. Memory is taken when it is made and
+/// when a source joins, up to about 9 KiB.
 pub struct Opener {
     profile: Profile,
     rtp: Cipher,

@@ -32,8 +32,8 @@ pub struct Sealer {
 }
 
 impl Sealer {
-    /// Derives the session keys and prepares their schedules: some microseconds, and all the
-    /// memory this sealer will ever use, about 6 KiB.
+    /// Derives the session keys and prepares their schedules: some microseconds, and all memory but
+    /// 64 bytes for each source that begins, up to 4 KiB.
     ///
     /// # Errors
     /// [`Error::KeyMismatch`] if `master` was made for another profile;
