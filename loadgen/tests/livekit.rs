@@ -9,7 +9,7 @@ mod server;
 
 use bedside_loadgen::full::{self, Options};
 use bedside_loadgen::measure::Measurements;
-use bedside_loadgen::run::{Ended, Run};
+use bedside_loadgen::run::{self, Ended, Outcome, Run};
 use bedside_loadgen::scenario::Scenario;
 use bedside_loadgen::{Stop, Target};
 use bedside_protocol::Secret;
@@ -18,6 +18,14 @@ use std::path::Path;
 
 /// Plays a scenario against a server of its own; `None` where that is not wanted.
 fn play(way: impl Fn(&Server) -> Target, scenario: &str) -> Option<Measurements> {
+    let outcome = attempt(way, scenario)?.expect("it runs");
+    assert_eq!(outcome.ended, Ended::Complete);
+    eprintln!("{}", summary(&outcome.measurements));
+    Some(outcome.measurements)
+}
+
+/// The same, which may fail.
+fn attempt(way: impl Fn(&Server) -> Target, scenario: &str) -> Option<Result<Outcome, run::Error>> {
     let server = Server::start()?;
     let scenario = Scenario::parse(scenario, Path::new("test.toml")).expect("a scenario");
     let target = way(&server);
@@ -34,10 +42,7 @@ fn play(way: impl Fn(&Server) -> Target, scenario: &str) -> Option<Measurements>
         },
         server: &[],
     };
-    let outcome = run.play(&Stop::new(), &mut |_| {}).expect("it runs");
-    assert_eq!(outcome.ended, Ended::Complete);
-    eprintln!("{}", summary(&outcome.measurements));
-    Some(outcome.measurements)
+    Some(run.play(&Stop::new(), &mut |_| {}))
 }
 
 fn summary(measured: &Measurements) -> String {
@@ -196,7 +201,7 @@ fn a_camera_publishes_by_whip_and_viewers_come_by_whep() {
 }
 
 #[test]
-fn refusals_are_counted_and_end_nothing() {
+fn refusals_are_counted_by_kind() {
     let scenario = r#"
         name = "refused"
         duration = "1s"
@@ -216,10 +221,14 @@ fn refusals_are_counted_and_end_nothing() {
         },
         other => other,
     };
-    let Some(measured) = play(stranger, scenario) else {
+    let Some(result) = attempt(stranger, scenario) else {
         return;
     };
-    assert_eq!(measured.joined, 0);
-    assert_eq!(measured.failures.keys().collect::<Vec<_>>(), ["refused"]);
-    assert!(measured.failures["refused"] >= 3);
+    match result.map(|outcome| outcome.ended) {
+        Err(run::Error::NobodyJoined { attempts, what }) => {
+            assert!(attempts >= 3, "everybody tried: {attempts}");
+            assert_eq!(what, "refused");
+        }
+        other => panic!("{other:?}"),
+    }
 }
