@@ -346,7 +346,7 @@ fn circumstances(summary: &Summary) -> Table {
         (
             "Scenario",
             format!(
-                "{}, {} times: {}",
+                "{} at scale {}: {}",
                 scenario.name,
                 number::plain(summary.scale),
                 scenario.description
