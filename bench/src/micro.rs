@@ -7,6 +7,7 @@
 mod cases;
 
 #[path = "../../dataplane/core/examples/load/mod.rs"]
+#[expect(dead_code, reason = "core's own tests use more of it")]
 mod load;
 
 pub use cases::CASES;
