@@ -30,7 +30,7 @@ pub fn run(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
                 floor_cost.value,
                 ours.note()
             ),
-            measured: Some(our_cost.over(&floor_cost)),
+            measured: Some(our_cost.over_floor(&floor_cost)),
         });
     }
     Ok(())

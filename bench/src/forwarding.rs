@@ -3,7 +3,7 @@
 use crate::{
     comparison::{Effort, in_turns},
     contender::Contender,
-    figure::{Figure, Goal, Unit},
+    figure::{Figure, Goal, Measured, SPREAD_MAX, Unit},
     load::{Load, frames},
 };
 use anyhow::Result;
@@ -42,12 +42,18 @@ fn saturated(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
     let load = load(50, SATURATING_PACKETS);
     let contenders = [(Contender::BEDSIDE, &load), (Contender::Limit, &load)];
     let [ours, floor] = in_turns(contenders, DROPPING, effort)?;
+    let ratio = ours.cost(effort).over_floor(&floor.cost(effort));
+    let rate = ours.rate(effort);
     report(Figure {
         run: "forwarding",
         what: "packets a CPU-second, saturated, 1 to 50".to_owned(),
         unit: Unit::PacketsPerCpuSecond,
         goal: Some(Goal::AtLeast(1_100_000.0)),
-        measured: Some(ours.rate(effort)),
+        // A rate that contradicts the floor is no better than the ratio that says so.
+        measured: Some(Measured {
+            usable: rate.usable && ratio.value >= 1.0 - SPREAD_MAX,
+            ..rate
+        }),
         note: ours.note(),
     });
     report(Figure {
@@ -63,7 +69,7 @@ fn saturated(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
         what: "cost over the limit, saturated, 1 to 50".to_owned(),
         unit: Unit::Ratio,
         goal: Some(Goal::AtMost(1.25)),
-        measured: Some(ours.cost(effort).over(&floor.cost(effort))),
+        measured: Some(ratio),
         note: String::new(),
     });
     Ok(())
@@ -85,7 +91,7 @@ fn paced(subscribers: u32, effort: Effort, report: &mut dyn FnMut(Figure)) -> Re
             floor_cost.value,
             ours.note()
         ),
-        measured: Some(our_cost.over(&floor_cost)),
+        measured: Some(our_cost.over_floor(&floor_cost)),
     });
     Ok(())
 }
