@@ -249,7 +249,13 @@ impl Running {
                 }
                 Ok(())
             });
-            let joins = join_timed(control, load);
+            let joins = scope.spawn(|| {
+                // The generator has one processor: its handshakes give way to its media, or they
+                // would show as the server's latency.
+                rustix::process::setpriority_process(None, NICE_MAX)?;
+                join_timed(control, load)
+            });
+            let joins = joins.join().expect("the generator does not panic");
             stop.stop();
             media.join().expect("the generator does not panic")?;
             joins
@@ -466,5 +472,7 @@ const BEGINNINGS_MAX: usize = 30;
 /// Commands take effect, and what handshakes left behind is given back.
 const SETTLING: Duration = Duration::from_millis(500);
 const HANDSHAKES_AT_ONCE: usize = 32;
+/// The lowest priority (setpriority(2); Linux keeps one for each thread).
+const NICE_MAX: i32 = 19;
 /// How soon a fleet notices that it is to stop.
 const SLICE: Duration = Duration::from_millis(20);
