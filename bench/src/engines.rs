@@ -4,7 +4,7 @@ use crate::{
     comparison::{Effort, in_turns},
     contender::Contender,
     figure::{Figure, Goal, Unit},
-    forwarding::{DROPPING, load},
+    forwarding::{DROPPING, DROPPING_SLOW, load},
     load::Load,
     server::Engine,
 };
@@ -15,16 +15,16 @@ use anyhow::Result;
 /// # Errors
 /// An engine does not start or does not go on.
 pub fn run(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
-    for (name, load) in [
-        ("1 to 50", load(50, 500_000)),
-        ("200 consults", Load::consults(200)),
+    for (name, load, sinks) in [
+        ("1 to 50", load(50, 500_000), DROPPING),
+        ("200 consults", Load::consults(200), DROPPING_SLOW),
     ] {
         let engine = |engine| Contender::Bedside(Some(engine));
         let contenders = [
             (engine(Engine::IoUring), &load),
             (engine(Engine::Epoll), &load),
         ];
-        let [uring, epoll] = in_turns(contenders, DROPPING, effort)?;
+        let [uring, epoll] = in_turns(contenders, sinks, effort)?;
         let (uring_cost, epoll_cost) = (uring.cost(effort), epoll.cost(effort));
         report(Figure {
             run: "engines",

@@ -4,7 +4,7 @@ use crate::{
     comparison::{Effort, in_turns},
     contender::Contender,
     figure::{Figure, Goal, Unit},
-    forwarding::{DROPPING, load},
+    forwarding::{DROPPING, DROPPING_SLOW, load},
     load::{Load, frames},
 };
 use anyhow::Result;
@@ -24,7 +24,7 @@ fn tracks(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
     let many = Load::one_way(25, 20, &frames(FRAMES / 25));
     let one = Load::one_way(1, 20, &frames(FRAMES));
     let contenders = [(Contender::BEDSIDE, &many), (Contender::BEDSIDE, &one)];
-    let [many, one] = in_turns(contenders, DROPPING, effort)?;
+    let [many, one] = in_turns(contenders, DROPPING_SLOW, effort)?;
     ratio(
         "25 tracks a subscriber over 1",
         1.10,

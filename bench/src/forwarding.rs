@@ -15,6 +15,10 @@ use bedside_loadgen::light::Sinks;
 /// one after the other paid 200 ns a packet more than one that sent them all at once (2026-11).
 pub const DROPPING: Sinks = Sinks::DropInKernel { pass_one_in: 128 };
 
+/// The same for streams of so few messages a second that counting by one in 128 would be seconds
+/// behind. Their messages do not come in bursts, so that the wake-ups cost any server the same.
+pub const DROPPING_SLOW: Sinks = Sinks::DropInKernel { pass_one_in: 8 };
+
 /// Packets per second that arrive in the paced runs: about a third of what the floor takes.
 const PACED_PACKETS: u32 = 500_000;
 /// Packets per second that would arrive in the saturated run: more than the floor takes.
