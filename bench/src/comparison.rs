@@ -2,7 +2,7 @@
 
 use crate::{
     contender::{Contender, Running, Window},
-    figure::Measured,
+    figure::{Figure, Goal, Measured, Unit},
     load::Load,
 };
 use anyhow::{Result, bail};
@@ -92,6 +92,33 @@ impl Windows {
             note.push_str(&format!("; the generator was {late_us} us late (p99)"));
         }
         note
+    }
+}
+
+/// The cost of the first over that of the second as a figure with its goal. `ratio` says what the
+/// second is: [`Measured::over_floor`] where nothing can be cheaper, else [`Measured::over`].
+#[must_use]
+pub fn cost_ratio(
+    run: &'static str,
+    what: String,
+    at_most: f64,
+    [first, second]: [&Windows; 2],
+    ratio: fn(&Measured, &Measured) -> Measured,
+    effort: Effort,
+) -> Figure {
+    let (cost, other) = (first.cost(effort), second.cost(effort));
+    Figure {
+        run,
+        what,
+        unit: Unit::Ratio,
+        goal: Some(Goal::AtMost(at_most)),
+        note: format!(
+            "{:.0} ns over {:.0} ns; {}",
+            cost.value,
+            other.value,
+            first.note()
+        ),
+        measured: Some(ratio(&cost, &other)),
     }
 }
 

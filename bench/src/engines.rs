@@ -1,9 +1,9 @@
 //! io_uring beside epoll, under the same load.
 
 use crate::{
-    comparison::{Effort, in_turns},
+    comparison::{Effort, cost_ratio, in_turns},
     contender::Contender,
-    figure::{Figure, Goal, Unit},
+    figure::{Figure, Measured, Unit},
     forwarding::{DROPPING, DROPPING_SLOW, load},
     load::Load,
     server::Engine,
@@ -25,20 +25,14 @@ pub fn run(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
             (engine(Engine::Epoll), &load),
         ];
         let [uring, epoll] = in_turns(contenders, sinks, effort)?;
-        let (uring_cost, epoll_cost) = (uring.cost(effort), epoll.cost(effort));
-        report(Figure {
-            run: "engines",
-            what: format!("cost: io_uring over epoll, {name}"),
-            unit: Unit::Ratio,
-            goal: Some(Goal::AtMost(1.0)),
-            note: format!(
-                "{:.0} ns over {:.0} ns; {}",
-                uring_cost.value,
-                epoll_cost.value,
-                uring.note()
-            ),
-            measured: Some(uring_cost.over(&epoll_cost)),
-        });
+        report(cost_ratio(
+            "engines",
+            format!("cost: io_uring over epoll, {name}"),
+            1.0,
+            [&uring, &epoll],
+            Measured::over,
+            effort,
+        ));
         for (engine, windows) in [("io_uring", &uring), ("epoll", &epoll)] {
             let p99 = |window: &crate::contender::Window| {
                 window.measurements.forwarding.quantile_ns(0.99)
@@ -50,7 +44,7 @@ pub fn run(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
                 what: format!("latency p99 with {engine}, {name}"),
                 unit: Unit::Nanoseconds,
                 goal: None,
-                measured: middle.map(crate::figure::Measured::counted),
+                measured: middle.map(Measured::counted),
                 note: format!("from sending to arrival; {}", windows.note()),
             });
         }

@@ -1,9 +1,9 @@
 //! Cost that must not grow: with tracks per subscriber, with participants who only wait.
 
 use crate::{
-    comparison::{Effort, in_turns},
+    comparison::{Effort, cost_ratio, in_turns},
     contender::Contender,
-    figure::{Figure, Goal, Unit},
+    figure::{Figure, Measured},
     forwarding::{DROPPING, DROPPING_SLOW, load},
     load::{Load, frames},
 };
@@ -25,13 +25,14 @@ fn tracks(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
     let one = Load::one_way(1, 20, &frames(FRAMES));
     let contenders = [(Contender::BEDSIDE, &many), (Contender::BEDSIDE, &one)];
     let [many, one] = in_turns(contenders, DROPPING_SLOW, effort)?;
-    ratio(
-        "25 tracks a subscriber over 1",
+    report(cost_ratio(
+        "flatness",
+        "cost: 25 tracks a subscriber over 1".to_owned(),
         1.10,
         [&many, &one],
+        Measured::over,
         effort,
-        report,
-    );
+    ));
     Ok(())
 }
 
@@ -43,35 +44,13 @@ fn idle(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
     crowded.rooms.extend(Load::idle(5_000).rooms);
     let contenders = [(Contender::BEDSIDE, &crowded), (Contender::BEDSIDE, &alone)];
     let [crowded, alone] = in_turns(contenders, DROPPING, effort)?;
-    ratio(
-        "5,000 idle participants over none",
+    report(cost_ratio(
+        "flatness",
+        "cost: 5,000 idle participants over none".to_owned(),
         1.05,
         [&crowded, &alone],
+        Measured::over,
         effort,
-        report,
-    );
+    ));
     Ok(())
-}
-
-fn ratio(
-    what: &str,
-    bound: f64,
-    [more, less]: [&crate::comparison::Windows; 2],
-    effort: Effort,
-    report: &mut dyn FnMut(Figure),
-) {
-    let (more_cost, less_cost) = (more.cost(effort), less.cost(effort));
-    report(Figure {
-        run: "flatness",
-        what: format!("cost: {what}"),
-        unit: Unit::Ratio,
-        goal: Some(Goal::AtMost(bound)),
-        note: format!(
-            "{:.0} ns over {:.0} ns; {}",
-            more_cost.value,
-            less_cost.value,
-            more.note()
-        ),
-        measured: Some(more_cost.over(&less_cost)),
-    });
 }

@@ -1,7 +1,7 @@
 //! One publisher to many: the cost of a forwarded packet, saturated and paced, against the floor.
 
 use crate::{
-    comparison::{Effort, in_turns},
+    comparison::{Effort, cost_ratio, in_turns},
     contender::Contender,
     figure::{Figure, Goal, Measured, SPREAD_MAX, Unit},
     load::{Load, frames},
@@ -85,19 +85,13 @@ fn paced(subscribers: u32, effort: Effort, report: &mut dyn FnMut(Figure)) -> Re
     let load = load(subscribers, PACED_PACKETS);
     let contenders = [(Contender::BEDSIDE, &load), (Contender::Limit, &load)];
     let [ours, floor] = in_turns(contenders, DROPPING, effort)?;
-    let (our_cost, floor_cost) = (ours.cost(effort), floor.cost(effort));
-    report(Figure {
-        run: "forwarding",
-        what: format!("cost over the limit, 1 to {subscribers}, frames of 8-10"),
-        unit: Unit::Ratio,
-        goal: Some(Goal::AtMost(1.25)),
-        note: format!(
-            "{:.0} ns over {:.0} ns; {}",
-            our_cost.value,
-            floor_cost.value,
-            ours.note()
-        ),
-        measured: Some(our_cost.over_floor(&floor_cost)),
-    });
+    report(cost_ratio(
+        "forwarding",
+        format!("cost over the limit, 1 to {subscribers}, frames of 8-10"),
+        1.25,
+        [&ours, &floor],
+        Measured::over_floor,
+        effort,
+    ));
     Ok(())
 }
