@@ -15,7 +15,6 @@ pub use cases::CASES;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use serde::Serialize;
-use std::time::Duration;
 
 /// Runs the cases and prints a table.
 #[derive(Args)]
@@ -117,9 +116,9 @@ pub fn measure(case: &Case, rounds: usize) -> Measurement {
     let mut costs: Vec<_> = (0..rounds.max(4))
         .map(|_| {
             work.prepare();
-            let before = thread_time();
+            let before = load::thread_time();
             let done = measured(work.as_mut());
-            let spent = thread_time().saturating_sub(before);
+            let spent = load::thread_time().saturating_sub(before);
             work.settle();
             operations += done;
             spent.as_nanos() as f64 / done.max(1) as f64
@@ -167,12 +166,6 @@ fn at_rest(case: &Case) -> Box<dyn Work> {
 #[inline(never)]
 fn measured(work: &mut dyn Work) -> u64 {
     work.run()
-}
-
-/// Processor time of this thread: the machine does other things too.
-fn thread_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::try_from(time).unwrap_or_default()
 }
 
 /// Rounds until a case is at rest.

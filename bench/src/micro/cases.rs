@@ -1,11 +1,11 @@
 //! What is measured.
 
-use super::load::{LoadedWorker, Media};
+use super::load::{LoadedWorker, Media, start};
 use super::{Case, Work};
 use bedside_core::CoreStatistics;
 use bedside_protocol::RoomId;
 use bedside_srtp::{MasterKey, Opener, Profile, Sealer};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// All micro-benchmarks. There is no estimator of bandwidth yet; what it will be fed with is
 /// `feedback`.
@@ -160,11 +160,7 @@ pub const CASES: [Case; 19] = [
 ];
 
 fn worker() -> LoadedWorker {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "an Instant has no other source; all that follows is counted from it"
-    )]
-    LoadedWorker::new(Instant::now())
+    LoadedWorker::new(start())
 }
 
 fn consults(count: u64) -> LoadedWorker {

@@ -9,8 +9,8 @@
 mod load;
 
 use bedside_srtp::{MasterKey, Profile, Sealer};
-use load::{LoadedWorker, Media};
-use std::time::{Duration, Instant};
+use load::{LoadedWorker, Media, start, thread_time};
+use std::time::Duration;
 
 struct Case {
     name: &'static str,
@@ -133,20 +133,6 @@ fn seal_ns() -> f64 {
         std::hint::black_box(sealed.expect("sealable"));
     }
     (thread_time() - before).as_nanos() as f64 / count as f64
-}
-
-/// Processor time of this thread: the machine does other things too.
-fn thread_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::try_from(time).expect("not negative")
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "an Instant has no other source; all that follows is counted from it"
-)]
-fn start() -> Instant {
-    Instant::now()
 }
 
 const SLICES_MIN: usize = 15;

@@ -9,8 +9,8 @@
 mod load;
 
 use bedside_protocol::{RoomId, WorkerId};
-use load::{LoadedWorker, Media};
-use std::time::{Duration, Instant};
+use load::{LoadedWorker, Media, start, thread_time};
+use std::time::Duration;
 
 const ROOM: RoomId = RoomId(1);
 const VIDEO: Media = Media::Video {
@@ -109,20 +109,6 @@ fn main() {
         "{:6.0} to forward it to a subscriber there",
         (serve - take) / 10.0
     );
-}
-
-/// Processor time of this thread: the machine does other things too.
-fn thread_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::try_from(time).expect("not negative")
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "an Instant has no other source; all that follows is counted from it"
-)]
-fn start() -> Instant {
-    Instant::now()
 }
 
 /// Until caches have their size.

@@ -10,7 +10,7 @@ use bedside_protocol::{RoomId, WorkerId};
 use load::{LoadedWorker, Media};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -39,11 +39,7 @@ static COUNTING: Counting = Counting;
 /// Three consults for ten seconds of virtual time, their video asked for again now and then.
 #[test]
 fn forwarding_allocates_nothing() {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "an Instant has no other source; all that follows is counted from it"
-    )]
-    let mut worker = LoadedWorker::new(Instant::now());
+    let mut worker = LoadedWorker::new(load::start());
     worker.consults(3);
     let slice = Duration::from_millis(50);
     let (mut counted, mut slices) = (0, 0);
@@ -80,11 +76,7 @@ fn forwarding_allocates_nothing() {
 /// Handing a packet to another worker, and taking it there, allocates nothing either.
 #[test]
 fn relaying_allocates_nothing() {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "an Instant has no other source; all that follows is counted from it"
-    )]
-    let now = Instant::now();
+    let now = load::start();
     let room = RoomId(1);
     let [here, there] = [WorkerId(0), WorkerId(1)];
     let mut origin = LoadedWorker::numbered(here, now);

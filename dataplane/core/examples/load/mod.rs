@@ -414,3 +414,18 @@ fn spread(number: usize) -> f64 {
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);
 const CHECK_INTERVAL: Duration = Duration::from_millis(2_500);
+
+/// When a load begins.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an Instant has no other source; all that follows is counted from it"
+)]
+pub(crate) fn start() -> Instant {
+    Instant::now()
+}
+
+/// Processor time of this thread: the machine does other things too.
+pub(crate) fn thread_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::try_from(time).expect("not negative")
+}
