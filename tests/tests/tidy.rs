@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Which of our crates each crate may import (ARCHITECTURE.md, "Code map").
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("dataplane/protocol", &[]),
     ("dataplane/srtp", &[]),
     ("dataplane/core", &["bedside-protocol", "bedside-srtp"]),
@@ -18,7 +18,8 @@ const ARROWS: [(&str, &[&str]); 12] = [
         "dataplane/worker",
         &["bedside-core", "bedside-protocol", "bedside-ring"],
     ),
-    ("controlplane/rooms", &["bedside-protocol"]),
+    ("controlplane/audit", &["bedside-protocol"]),
+    ("controlplane/rooms", &["bedside-audit", "bedside-protocol"]),
     (
         "controlplane/server",
         &["bedside-protocol", "bedside-rooms"],
@@ -48,10 +49,11 @@ const ARROWS: [(&str, &[&str]); 12] = [
 ];
 
 /// Crates that read no clock, file, socket, environment or random source, and never log.
-const SANS_IO: [&str; 4] = [
+const SANS_IO: [&str; 5] = [
     "dataplane/protocol/src",
     "dataplane/srtp/src",
     "dataplane/core/src",
+    "controlplane/audit/src",
     "controlplane/rooms/src",
 ];
 
