@@ -21,13 +21,18 @@ use std::collections::BTreeMap;
 )]
 pub(crate) struct Participant {
     pub(crate) sid: String,
+    #[serde(serialize_with = "bedside_protocol::exposed")]
     pub(crate) identity: Phi<String>,
+    #[serde(serialize_with = "bedside_protocol::exposed")]
     pub(crate) name: Phi<String>,
+    #[serde(serialize_with = "bedside_protocol::exposed")]
     pub(crate) metadata: Phi<String>,
+    #[serde(serialize_with = "bedside_protocol::exposed")]
     pub(crate) attributes: Phi<BTreeMap<String, String>>,
     pub(crate) kind: i32,
     pub(crate) permission: Permission,
     /// The token's, for refreshing it.
+    #[serde(serialize_with = "bedside_protocol::exposed")]
     pub(crate) claims: Phi<Claims>,
     pub(crate) client: Client,
     pub(crate) joined_at: Time,
@@ -72,6 +77,7 @@ pub(crate) struct Participant {
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Webrtc {
     /// Bearer of the session: whoever knows it may end it.
+    #[serde(serialize_with = "bedside_protocol::exposed")]
     pub(crate) resource: Secret<String>,
     pub(crate) etag: String,
 }

@@ -27,6 +27,7 @@ pub(crate) struct Member(pub(crate) u32);
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Room {
     pub(crate) sid: String,
+    #[serde(serialize_with = "bedside_protocol::exposed")]
     pub(crate) name: Phi<String>,
     pub(crate) id: RoomId,
     /// The data plane's run that holds it, and its home worker: where participants are placed
@@ -53,6 +54,7 @@ pub(crate) struct Settings {
     pub(crate) empty_timeout_s: u32,
     pub(crate) departure_timeout_s: u32,
     pub(crate) max_participants: u32,
+    #[serde(serialize_with = "bedside_protocol::exposed")]
     pub(crate) metadata: Phi<String>,
 }
 

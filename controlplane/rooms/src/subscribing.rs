@@ -38,9 +38,15 @@ pub(crate) struct Setting {
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct SubscriptionPermission {
     everyone: bool,
-    /// By participant sid or identity: every track, or these.
-    some: Vec<(Phi<String>, Option<BTreeSet<String>>)>,
+    some: Vec<Allowed>,
 }
+
+/// Someone who may receive: by participant sid or identity, every track or these.
+#[derive(Clone, Serialize, Deserialize)]
+struct Allowed(
+    #[serde(serialize_with = "bedside_protocol::exposed")] Phi<String>,
+    Option<BTreeSet<String>>,
+);
 
 impl SubscriptionPermission {
     fn new(wanted: proto::SubscriptionPermission) -> Self {
@@ -54,7 +60,7 @@ impl SubscriptionPermission {
                     entry.participant_sid
                 };
                 let tracks = (!entry.all_tracks).then(|| entry.track_sids.into_iter().collect());
-                (Phi::new(whom), tracks)
+                Allowed(Phi::new(whom), tracks)
             })
             .collect();
         Self {
@@ -65,7 +71,7 @@ impl SubscriptionPermission {
 
     fn allows(&self, subscriber: &Participant, track_sid: &str) -> bool {
         self.everyone
-            || self.some.iter().any(|(whom, tracks)| {
+            || self.some.iter().any(|Allowed(whom, tracks)| {
                 (whom == &subscriber.identity || whom.expose() == &subscriber.sid)
                     && tracks
                         .as_ref()

@@ -97,6 +97,7 @@ pub struct IceCredentials {
     /// User name fragment, 4 to 256 characters.
     pub ufrag: String,
     /// Password, 22 to 256 characters.
+    #[serde(serialize_with = "crate::exposed")]
     pub password: Secret<String>,
 }
 

@@ -37,4 +37,4 @@ pub use media::{
     Codec, Encoding, ExtensionIds, Layer, MediaKind, Mid, MidTooLong, PayloadTypes, Relay,
     Subscription, Track,
 };
-pub use redacted::{Phi, Secret};
+pub use redacted::{Phi, Redacted, Secret, exposed};
