@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Which of our crates each crate may import (ARCHITECTURE.md, "Code map").
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("dataplane/protocol", &[]),
     ("dataplane/srtp", &[]),
     ("dataplane/core", &["bedside-protocol", "bedside-srtp"]),
@@ -19,6 +19,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
         &["bedside-core", "bedside-protocol", "bedside-ring"],
     ),
     ("controlplane/audit", &["bedside-protocol"]),
+    ("controlplane/policy", &["bedside-audit", "bedside-protocol"]),
     ("controlplane/rooms", &["bedside-audit", "bedside-protocol"]),
     (
         "controlplane/server",
