@@ -23,7 +23,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("controlplane/rooms", &["bedside-audit", "bedside-protocol"]),
     (
         "controlplane/server",
-        &["bedside-protocol", "bedside-rooms"],
+        &["bedside-audit", "bedside-protocol", "bedside-rooms"],
     ),
     ("controlplane/cli", &["bedside-protocol", "bedside-server"]),
     (

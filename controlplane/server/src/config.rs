@@ -1,8 +1,21 @@
 //! The control plane's configuration: one TOML file, read once at start, into types.
 
+mod audit;
+mod identity;
+mod refusal;
+mod rules;
+mod sections;
+mod unknown;
+
+pub use audit::{AuditConfig, MirrorConfig, WitnessConfig};
+pub use identity::IdentityConfig;
+pub use refusal::{Refusal, Refusals};
+pub use rules::Rule;
+pub use sections::{PolicyConfig, Provider, RetentionConfig, TelemetryConfig};
+
 use crate::Error;
 use bedside_protocol::{Codec, DataplaneConfig, MediaKind, Policy};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +26,8 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
+    /// What is refused beyond what cannot work.
+    pub profile: Profile,
     /// Where the page, signalling and the HTTP interfaces are served; all over TLS 1.3.
     pub listen: Vec<SocketAddr>,
     /// Where people's browsers reach this server: `https://`, the name in its certificate, and the
@@ -37,6 +52,44 @@ pub struct Config {
     pub rooms: RoomsConfig,
     /// Who is told what happens in rooms.
     pub webhooks: WebhooksConfig,
+    /// Where the audit log is kept.
+    pub audit: AuditConfig,
+    /// How the workforce logs in.
+    pub identity: IdentityConfig,
+    /// Who may do what.
+    pub policy: PolicyConfig,
+    /// Who is told how the server does.
+    pub telemetry: TelemetryConfig,
+    /// How long records are kept.
+    pub retention: RetentionConfig,
+    /// Business-associate agreements, as `bedside baa` writes them; `baa.toml` in the data
+    /// directory when absent here.
+    pub baa_file: Option<PathBuf>,
+    /// Hosts that the operator runs: no agreement is needed with oneself.
+    pub own_hosts: Vec<String>,
+}
+
+/// What is refused beyond what cannot work.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// For patients: everything in [`Rule::ALL`] is refused.
+    #[default]
+    Hipaa,
+    /// For development and trials: only on the loopback or with a development certificate, so
+    /// that no patient can mistake it for a service.
+    Trial,
+}
+
+impl Profile {
+    /// As it is written in the file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hipaa => "hipaa",
+            Self::Trial => "trial",
+        }
+    }
 }
 
 /// Certificate, key and CA.
@@ -112,15 +165,13 @@ pub struct WebhooksConfig {
 }
 
 impl Config {
-    /// Reads a configuration file's text.
+    /// Reads a configuration file's text into types. [`check`](Self::check) says whether the
+    /// values can be used.
     ///
     /// # Errors
-    /// [`Error::Config`]: not TOML, an unknown key, or a value that cannot work, with what to do.
+    /// [`Error::Config`]: not TOML, an unknown key or a value of another type, with what to do.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
-        let config: Self =
-            toml::from_str(text).map_err(|error| Error::Config(error.to_string()))?;
-        config.check()?;
-        Ok(config)
+        toml::from_str(text).map_err(|error| Error::Config(unknown::explain(&error)))
     }
 
     /// A trial on one machine: development certificate, everything below `data_directory`,
@@ -128,6 +179,7 @@ impl Config {
     #[must_use]
     pub fn development(data_directory: &Path, listen: SocketAddr) -> Self {
         Self {
+            profile: Profile::Trial,
             listen: vec![listen],
             data_directory: data_directory.to_owned(),
             dataplane_socket: data_directory.join("dataplane.sock"),
@@ -144,82 +196,79 @@ impl Config {
         }
     }
 
-    /// Refuses what cannot work. [`start`](crate::start) calls it too, for a configuration that
-    /// was made in code.
+    /// Refuses what cannot work and what the profile does not allow.
+    /// [`start`](crate::start) calls it before any port is opened.
     ///
     /// # Errors
-    /// [`Error::Config`] with what to do.
+    /// [`Error::Refused`] with everything that is wrong.
     pub fn check(&self) -> Result<(), Error> {
-        let refuse = |words: &str| Err(Error::Config(words.to_owned()));
-        if self.listen.is_empty() {
-            return refuse("`listen` names no address; say for example listen = [\"0.0.0.0:443\"]");
+        let refusals = self.refusals();
+        if refusals.is_empty() {
+            return Ok(());
         }
-        let tls = &self.tls;
-        match (tls.development, &tls.certificate_file, &tls.key_file) {
-            (false, Some(_), Some(_)) => {}
-            (true, None, None) if tls.ca_file.is_none() => {}
-            (true, ..) => {
-                return refuse(
-                    "`tls.development` makes its own certificate; remove the tls files or set it to false",
-                );
+        Err(Error::Refused(refusals))
+    }
+
+    /// Everything that is refused about it.
+    #[must_use]
+    pub fn refusals(&self) -> Refusals {
+        let mut refusals = Refusals::default();
+        self.check_top(&mut refusals);
+        self.tls.check(&mut refusals);
+        self.media.check(&mut refusals);
+        self.rooms.check(&mut refusals);
+        self.webhooks.check(&mut refusals);
+        self.audit.check(&mut refusals);
+        self.identity.check(&mut refusals);
+        self.retention.check(&mut refusals);
+        match self.profile {
+            Profile::Hipaa => {
+                self.identity.check_hipaa(&mut refusals);
+                self.telemetry.check_hipaa(&mut refusals);
+                self.retention.check_hipaa(&mut refusals);
             }
-            (false, ..) => {
-                return refuse(
-                    "no certificate: set `tls.certificate_file` and `tls.key_file`, or \
-                     `tls.development = true` for a trial on one machine",
-                );
-            }
+            Profile::Trial => self.check_trial(&mut refusals),
+        }
+        refusals
+    }
+
+    fn check_top(&self, refusals: &mut Refusals) {
+        if self.listen.is_empty() {
+            refusals.cannot(
+                "listen",
+                "names no address",
+                "say for example listen = [\"0.0.0.0:443\"]",
+            );
         }
         match &self.public_url {
-            Some(url) if !is_public_url(url) => {
-                return refuse(
-                    "`public_url` must be https:// and a name, with a port where it is not 443",
-                );
-            }
-            None if !tls.development => {
-                return refuse(
-                    "join links need `public_url`: where browsers reach this server, for example \
-                     public_url = \"https://consult.example.org\"",
-                );
-            }
+            Some(url) if !is_public_url(url) => refusals.cannot(
+                "public_url",
+                "is not https:// and a name, with a port where it is not 443",
+                "say for example public_url = \"https://consult.example.org\"",
+            ),
+            None if !self.tls.development => refusals.cannot(
+                "public_url",
+                "is missing: join links begin with it",
+                "say where browsers reach this server, for example \
+                 public_url = \"https://consult.example.org\"",
+            ),
             _ => {}
         }
-        if self.media.listen.is_empty() {
-            return refuse("`media.listen` names no address to receive media on");
-        }
-        let unspecified = self.media.listen.iter().any(IpAddr::is_unspecified);
-        if unspecified && self.media.public_addresses.is_empty() {
-            return refuse(
-                "`media.listen` is a wildcard, which clients cannot send to: name the host's \
-                 addresses, or set `media.public_addresses`",
-            );
-        }
-        if self
-            .media
-            .public_addresses
+    }
+
+    /// Nobody outside must take it for a service.
+    fn check_trial(&self, refusals: &mut Refusals) {
+        let outside = self
+            .listen
             .iter()
-            .any(IpAddr::is_unspecified)
-        {
-            return refuse(
-                "`media.public_addresses` holds a wildcard, which clients cannot send to",
+            .any(|address| !address.ip().is_loopback());
+        if outside && !self.tls.development {
+            refusals.cannot(
+                "profile",
+                "is trial, with a certificate of its own and an address that others can reach",
+                "set profile = \"hipaa\", or listen on 127.0.0.1 only",
             );
         }
-        if !(15..=300).contains(&self.rooms.signal_lost_timeout_s) {
-            return refuse("`rooms.signal_lost_timeout_s` must be 15 to 300");
-        }
-        if self.rooms.participants_per_worker == 0 {
-            return refuse("`rooms.participants_per_worker` must be at least 1");
-        }
-        let video = |codec: &Codec| codec.kind() == MediaKind::Video;
-        if self.rooms.video_codecs.is_empty() || !self.rooms.video_codecs.iter().all(video) {
-            return refuse("`rooms.video_codecs` must name at least one of vp8, h264, vp9, av1");
-        }
-        if let Some(url) = self.webhooks.urls.iter().find(|url| !is_webhook_url(url)) {
-            return Err(Error::Config(format!(
-                "`webhooks.urls`: {url} is neither https:// nor http:// to this machine"
-            )));
-        }
-        Ok(())
     }
 
     /// What the data plane is told in its first frame.
@@ -251,6 +300,13 @@ impl Config {
         self.admin_socket.clone().unwrap_or_else(default)
     }
 
+    /// Where the business-associate agreements are.
+    #[must_use]
+    pub fn baa_file(&self) -> PathBuf {
+        let default = || self.data_directory.join("baa.toml");
+        self.baa_file.clone().unwrap_or_else(default)
+    }
+
     /// Where the API keys are.
     #[must_use]
     pub fn api_keys_file(&self) -> PathBuf {
@@ -259,9 +315,92 @@ impl Config {
     }
 }
 
+impl TlsConfig {
+    fn check(&self, refusals: &mut Refusals) {
+        match (self.development, &self.certificate_file, &self.key_file) {
+            (false, Some(_), Some(_)) => {}
+            (true, None, None) if self.ca_file.is_none() => {}
+            (true, ..) => refusals.cannot(
+                "tls.development",
+                "makes its own certificate, and files are named as well",
+                "remove the tls files or set it to false",
+            ),
+            (false, ..) => refusals.cannot(
+                "tls.certificate_file",
+                "or `tls.key_file` is missing",
+                "set both, or profile = \"trial\" and `tls.development = true` for a trial on \
+                 one machine",
+            ),
+        }
+    }
+}
+
+impl MediaConfig {
+    fn check(&self, refusals: &mut Refusals) {
+        if self.listen.is_empty() {
+            refusals.cannot(
+                "media.listen",
+                "names no address to receive media on",
+                "name the host's addresses",
+            );
+        }
+        let unspecified = self.listen.iter().any(IpAddr::is_unspecified);
+        if unspecified && self.public_addresses.is_empty() {
+            refusals.cannot(
+                "media.listen",
+                "is a wildcard, which clients cannot send to",
+                "name the host's addresses, or set `media.public_addresses`",
+            );
+        }
+        if self.public_addresses.iter().any(IpAddr::is_unspecified) {
+            refusals.cannot(
+                "media.public_addresses",
+                "holds a wildcard, which clients cannot send to",
+                "name the addresses that clients reach",
+            );
+        }
+    }
+}
+
+impl RoomsConfig {
+    fn check(&self, refusals: &mut Refusals) {
+        if !(15..=300).contains(&self.signal_lost_timeout_s) {
+            refusals.cannot(
+                "rooms.signal_lost_timeout_s",
+                "is not within 15 to 300",
+                "use 20, or more where networks are slow to come back",
+            );
+        }
+        if self.participants_per_worker == 0 {
+            refusals.cannot("rooms.participants_per_worker", "is 0", "use at least 1");
+        }
+        let video = |codec: &Codec| codec.kind() == MediaKind::Video;
+        if self.video_codecs.is_empty() || !self.video_codecs.iter().all(video) {
+            refusals.cannot(
+                "rooms.video_codecs",
+                "does not name video codecs",
+                "name at least one of vp8, h264, vp9, av1",
+            );
+        }
+    }
+}
+
+impl WebhooksConfig {
+    fn check(&self, refusals: &mut Refusals) {
+        for url in self.urls.iter().filter(|url| !is_safe_url(url)) {
+            refusals.cannot(
+                "webhooks.urls",
+                format!("{url} is neither https:// nor http:// to this machine"),
+                "use https://",
+            );
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
+            profile: Profile::Hipaa,
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 7880))],
             public_url: None,
             data_directory: PathBuf::from("/var/lib/bedside"),
@@ -272,6 +411,13 @@ impl Default for Config {
             media: MediaConfig::default(),
             rooms: RoomsConfig::default(),
             webhooks: WebhooksConfig::default(),
+            audit: AuditConfig::default(),
+            identity: IdentityConfig::default(),
+            policy: PolicyConfig::default(),
+            telemetry: TelemetryConfig::default(),
+            retention: RetentionConfig::default(),
+            baa_file: None,
+            own_hosts: Vec::new(),
         }
     }
 }
@@ -304,24 +450,26 @@ impl Default for RoomsConfig {
     }
 }
 
-/// Rooms' news is personal: it leaves the machine under TLS or not at all
+/// Whether `url` may be told about people: it leaves the machine under TLS or not at all
 /// (45 CFR 164.312(e)(1)).
-fn is_webhook_url(url: &str) -> bool {
+fn is_safe_url(url: &str) -> bool {
     let Ok(uri) = url.parse::<http::Uri>() else {
         return false;
     };
-    let local = |host: &str| {
-        host == "localhost"
-            || host
-                .trim_matches(['[', ']'])
-                .parse::<IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
-    };
     match (uri.scheme_str(), uri.host()) {
         (Some("https"), Some(_)) => true,
-        (Some("http"), Some(host)) => local(host),
+        (Some("http"), Some(host)) => is_this_machine(host),
         _ => false,
     }
+}
+
+/// Whether `host`, a name or an address with or without brackets, is this machine.
+fn is_this_machine(host: &str) -> bool {
+    host == "localhost"
+        || host
+            .trim_matches(['[', ']'])
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 /// Only what a link can be made of by adding a path.

@@ -1,5 +1,6 @@
 //! What can keep the control plane from starting or from going on.
 
+use crate::config::Refusals;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -12,6 +13,9 @@ pub enum Error {
     /// The configuration cannot work.
     #[error("configuration: {0}")]
     Config(String),
+    /// The configuration has values that cannot work or that its profile does not allow.
+    #[error("the configuration is refused:\n{0}")]
+    Refused(Refusals),
     /// What was asked for makes no sense.
     #[error("{0}")]
     Request(String),
@@ -68,6 +72,7 @@ impl Error {
     pub fn blame(&self) -> Blame {
         match self {
             Self::Config(_)
+            | Self::Refused(_)
             | Self::Request(_)
             | Self::File { .. }
             | Self::Listen { .. }

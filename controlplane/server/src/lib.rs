@@ -35,7 +35,11 @@ mod watch;
 mod webhooks;
 mod whip;
 
-pub use config::{Config, MediaConfig, RoomsConfig, TlsConfig, WebhooksConfig};
+pub use config::{
+    AuditConfig, Config, IdentityConfig, MediaConfig, MirrorConfig, PolicyConfig, Profile,
+    Provider, Refusal, Refusals, RetentionConfig, RoomsConfig, Rule, TelemetryConfig, TlsConfig,
+    WebhooksConfig, WitnessConfig,
+};
 pub use error::{Blame, Error};
 pub use server::{Running, serve, start};
 pub use tls::certificate_expiry;

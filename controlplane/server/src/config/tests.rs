@@ -1,16 +1,28 @@
 use super::*;
 
+/// What is refused about a file's text, in words.
+fn refused(text: &str) -> String {
+    match Config::from_toml(text).and_then(|config| config.check()) {
+        Ok(()) => panic!("not refused: {text}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn accepted(text: &str) -> Config {
+    let config = Config::from_toml(text).expect(text);
+    config.check().expect(text);
+    config
+}
+
+/// A trial on one machine.
+const TRIAL: &str = "profile = 'trial'\ntls.development = true\n";
+
 #[test]
 fn an_empty_file_lacks_a_certificate_and_its_name() {
-    let error = Config::from_toml("").expect_err("no certificate");
-    assert!(
-        error.to_string().contains("tls.certificate_file"),
-        "{error}"
-    );
-    let certificate = "tls.certificate_file = 'c'\ntls.key_file = 'k'";
-    let error = Config::from_toml(certificate).expect_err("links would lead nowhere");
-    assert!(error.to_string().contains("public_url"), "{error}");
-    let config = Config::from_toml("tls.development = true").expect("complete");
+    let words = refused("");
+    assert!(words.contains("`tls.certificate_file`"), "{words}");
+    assert!(words.contains("`public_url`"), "{words}");
+    let config = accepted(TRIAL);
     assert_eq!(config.listen, ["127.0.0.1:7880".parse().expect("address")]);
     assert_eq!(
         config.admin_socket(),
@@ -26,17 +38,54 @@ fn an_unknown_key_is_named() {
         "[rooms]\nmax_participant = 3",
         "[tls]\nmin_version = '1.2'",
     ] {
-        let words = Config::from_toml(text).expect_err(text).to_string();
+        let words = refused(text);
         assert!(words.contains("unknown field"), "{words}");
     }
+    let words = refused("lisen = ['127.0.0.1:1']");
+    assert!(words.contains("did you mean `listen`?"), "{words}");
+    let words = refused("[rooms]\nmax_participant = 3");
+    assert!(
+        words.contains("did you mean `max_participants`?"),
+        "{words}"
+    );
+    let words = refused("colour = 'red'");
+    assert!(!words.contains("did you mean"), "{words}");
+}
+
+#[test]
+fn what_is_absent_on_purpose_says_why() {
+    for (text, rule) in [
+        ("[media]\nstun_servers = ['stun.example.org']", Rule::RELAY),
+        ("[media]\nturn = 'turn.example.org'", Rule::RELAY),
+        ("[tls]\nmin_version = '1.2'", Rule::TLS),
+        ("[tls]\nsession_tickets = true", Rule::TLS),
+        ("cors_origins = ['*']", Rule::DEBUG),
+        ("[media]\nsdes = true", Rule::TRANSPORT),
+    ] {
+        let words = refused(text);
+        assert!(words.contains(rule.citation), "{words}");
+        assert!(words.contains("remove it"), "{words}");
+    }
+}
+
+#[test]
+fn a_trial_is_not_for_others() {
+    let files =
+        "public_url = 'https://a.example'\ntls.certificate_file = 'c'\ntls.key_file = 'k'\n";
+    accepted(&format!(
+        "profile = 'trial'\nlisten = ['127.0.0.1:443']\n{files}"
+    ));
+    let words = refused(&format!(
+        "profile = 'trial'\nlisten = ['192.0.2.1:443']\n{files}"
+    ));
+    assert!(words.contains("`profile`"), "{words}");
+    accepted(&format!("listen = ['192.0.2.1:443']\n{TRIAL}"));
 }
 
 #[test]
 fn what_cannot_work_is_refused_with_what_to_do() {
     let check = |text: &str, expected: &str| {
-        let words = Config::from_toml(&format!("tls.development = true\n{text}"))
-            .expect_err(text)
-            .to_string();
+        let words = refused(&format!("{TRIAL}{text}"));
         assert!(words.contains(expected), "{words}");
     };
     check("listen = []", "listen");
@@ -65,7 +114,7 @@ fn what_cannot_work_is_refused_with_what_to_do() {
 
 #[test]
 fn every_setting_reaches_its_field() {
-    let config = Config::from_toml(
+    let config = accepted(
         r#"
         listen = ["10.0.0.5:443", "[::1]:443"]
         public_url = "https://consult.example:8443"
@@ -98,8 +147,7 @@ fn every_setting_reaches_its_field() {
         api_key = "k1"
         ca_file = "/etc/bedside/hooks.pem"
         "#,
-    )
-    .expect("complete");
+    );
     assert_eq!(
         config.public_url.as_deref(),
         Some("https://consult.example:8443")
@@ -130,7 +178,7 @@ fn the_pages_examples_are_accepted() {
         .collect();
     assert_eq!(examples.len(), 2);
     for example in examples {
-        Config::from_toml(example).expect(example);
+        accepted(example);
     }
 }
 
@@ -142,7 +190,7 @@ fn the_page_names_every_setting() {
             "{section}{}no_such_setting = 1",
             if section.is_empty() { "" } else { "." }
         );
-        let words = Config::from_toml(&text).expect_err("unknown").to_string();
+        let words = refused(&text);
         let (_, listed) = words.split_once("expected").expect("a list");
         listed
             .split('`')
@@ -151,7 +199,17 @@ fn the_page_names_every_setting() {
             .map(str::to_owned)
             .collect()
     };
-    let sections = ["tls", "media", "rooms", "webhooks"];
+    let sections = [
+        "tls",
+        "media",
+        "rooms",
+        "webhooks",
+        "audit",
+        "identity",
+        "policy",
+        "telemetry",
+        "retention",
+    ];
     let top = settings("");
     for setting in &top {
         let heading = format!("## `[{setting}]`");
@@ -163,7 +221,7 @@ fn the_page_names_every_setting() {
         };
         assert!(PAGE.contains(&wanted), "{wanted}");
     }
-    assert_eq!(top.len(), 10);
+    assert_eq!(top.len(), 18);
     for section in sections {
         for setting in settings(section) {
             let row = format!("| `{section}.{setting}` |");

@@ -5,7 +5,7 @@ use crate::commands::{configuration, demo::dataplane_program};
 use bedside_server::{Config, certificate_expiry};
 use serde::Deserialize;
 use std::{
-    fs, io,
+    fmt, fs, io,
     net::{SocketAddr, TcpListener, UdpSocket},
     num::NonZero,
     os::unix::{fs::PermissionsExt, net::UnixStream},
@@ -31,6 +31,10 @@ pub(super) fn all(config_file: &Path, dataplane: Option<&Path>) -> Vec<Check> {
     checks.push(clock());
     match configuration::read(config_file) {
         Ok(config) => {
+            if let Err(error) = config.check() {
+                checks.push(refused(&error));
+                return checks;
+            }
             let path = config_file.display();
             let found = if config_file.exists() {
                 format!("{path} is valid")
@@ -42,14 +46,18 @@ pub(super) fn all(config_file: &Path, dataplane: Option<&Path>) -> Vec<Check> {
             checks.push(data_directory(&config));
             checks.extend(ports(&config));
         }
-        Err(error) => checks.push(Check::bad(
-            "configuration",
-            Outcome::Problem,
-            format!("{error:#}"),
-            "mend the setting that it names; docs/reference/configuration.md has them all",
-        )),
+        Err(error) => checks.push(refused(&error)),
     }
     checks
+}
+
+fn refused(error: &impl fmt::Display) -> Check {
+    Check::bad(
+        "configuration",
+        Outcome::Problem,
+        format!("{error:#}"),
+        "mend the settings that it names; docs/reference/configuration.md has them all",
+    )
 }
 
 /// What the data plane says about kernel and io_uring.
