@@ -47,8 +47,15 @@ impl Windows {
     /// Nanoseconds of the server's time for each packet that arrived.
     #[must_use]
     pub fn cost(&self, effort: Effort) -> Measured {
-        let costs = self.0.iter().map(Window::cost_ns);
-        Measured::of(costs.collect(), effort.wanted)
+        self.measured(effort, Window::cost_ns)
+    }
+
+    fn measured(&self, effort: Effort, of: impl Fn(&Window) -> f64) -> Measured {
+        let measured = Measured::of(self.0.iter().map(of).collect(), effort.wanted);
+        Measured {
+            usable: measured.usable && self.0.iter().all(Window::is_confirmed),
+            ..measured
+        }
     }
 
     /// Whether there are enough windows and they say the same.
@@ -59,8 +66,7 @@ impl Windows {
     /// Packets that arrived in each second of the server's time.
     #[must_use]
     pub fn rate(&self, effort: Effort) -> Measured {
-        let rates = self.0.iter().map(|window| 1e9 / window.cost_ns());
-        Measured::of(rates.collect(), effort.wanted)
+        self.measured(effort, |window| 1e9 / window.cost_ns())
     }
 
     /// How busy the server was, 1.0 being a whole processor: the middle window.
@@ -91,19 +97,20 @@ impl Windows {
         if late_us > 1_000 {
             note.push_str(&format!("; the generator was {late_us} us late (p99)"));
         }
+        if !self.0.iter().all(Window::is_confirmed) {
+            note.push_str("; the kernel counted other packets than arrived");
+        }
         note
     }
 }
 
-/// The cost of the first over that of the second as a figure with its goal. `ratio` says what the
-/// second is: [`Measured::over_floor`] where nothing can be cheaper, else [`Measured::over`].
+/// The cost of the first over that of the second as a figure with its goal.
 #[must_use]
 pub fn cost_ratio(
     run: &'static str,
     what: String,
     at_most: f64,
     [first, second]: [&Windows; 2],
-    ratio: fn(&Measured, &Measured) -> Measured,
     effort: Effort,
 ) -> Figure {
     let (cost, other) = (first.cost(effort), second.cost(effort));
@@ -118,7 +125,7 @@ pub fn cost_ratio(
             other.value,
             first.note()
         ),
-        measured: Some(ratio(&cost, &other)),
+        measured: Some(cost.over(&other)),
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     comparison::{Effort, cost_ratio, in_turns},
     contender::Contender,
-    figure::{Figure, Measured},
+    figure::Figure,
     forwarding::DROPPING_SLOW,
     load::Load,
 };
@@ -23,7 +23,6 @@ pub fn run(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
             format!("cost over the limit, {consults} two-way consults"),
             1.35,
             [&ours, &floor],
-            Measured::over_floor,
             effort,
         ));
     }

@@ -4,7 +4,10 @@
 use crate::{
     limit::{self, Plan},
     load::{Load, Member},
-    server::{Engine, GENERATOR_PROCESSOR, LimitProgram, Process as Server, socket_drops},
+    server::{
+        Engine, GENERATOR_PROCESSOR, LimitProgram, Process as Server, packets_received,
+        socket_drops,
+    },
 };
 use anyhow::{Context, Result, bail};
 use bedside_loadgen::{
@@ -68,6 +71,9 @@ pub struct Window {
     pub cost: Cost,
     /// Packets that arrived at subscribers' sockets, dropped there or read.
     pub arrived: f64,
+    /// Packets that came out of the server, by the kernel's count of everything that is received
+    /// in this network namespace; none where others send too.
+    pub left_server: Option<f64>,
     /// Packets that the server's socket had no room for.
     pub overflowed: u64,
     /// Messages that readers' sockets had no room for: the generator's fault, not the server's.
@@ -91,6 +97,15 @@ impl Window {
     #[expect(clippy::cast_precision_loss, reason = "a few seconds in nanoseconds")]
     pub fn cost_ns(&self) -> f64 {
         self.cost.run_time_ns as f64 / self.arrived
+    }
+
+    /// Whether the kernel counted as many packets as the sequence numbers say arrived. If not, the
+    /// server numbers packets that it does not send, or somebody else sends too: either way its
+    /// cost is not known.
+    #[must_use]
+    pub fn is_confirmed(&self) -> bool {
+        self.left_server
+            .is_none_or(|left| (left / self.arrived - 1.0).abs() <= COUNTS_DIFFER_MAX)
     }
 
     /// Packets that never arrived. Where [`unread`](Self::unread) is not 0, some of them did.
@@ -184,9 +199,11 @@ impl Running {
         self.board.reset(Clock::now_ns());
         let delivered = self.fleet.delivered();
         let overflowed = socket_drops(self.address)?;
+        let received = packets_received()?;
         let before = self.process.sample()?;
         self.fleet.run_for(span, &self.board)?;
         let after = self.process.sample()?;
+        let received = packets_received()? - received;
         let overflowed = socket_drops(self.address)? - overflowed;
         let measurements = self.board.snapshot();
         let now = self.fleet.delivered();
@@ -197,6 +214,8 @@ impl Running {
         Ok(Window {
             cost: Cost::between(&before, &after),
             arrived: self.arrived(counted, overflowed, &measurements),
+            #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+            left_server: Some(received.saturating_sub(measurements.packets_sent) as f64),
             overflowed,
             unread: self.unread(&delivered, &now),
             measurements,
@@ -230,45 +249,65 @@ impl Running {
         Ok(self.process.sample()?.rss_bytes)
     }
 
-    /// Lets the fleet run while another one joins with everybody in `load`, as fast as it can.
+    /// Lets the fleet run while others join with everybody in `joining`, as fast as they can.
+    /// What is measured is what those in `watched` see, who read everything: the fleet itself
+    /// loads the server and costs the generator next to nothing, so that the media's latency is
+    /// not that of a generator which has its hands full.
     ///
     /// # Errors
     /// The server is not Bedside, has ended, or refuses somebody.
-    pub fn join_while_forwarding(&mut self, load: &Load) -> Result<(Window, Joins)> {
+    pub fn join_while_forwarding(
+        &mut self,
+        watched: &Load,
+        joining: &Load,
+    ) -> Result<(Window, Joins)> {
         let control = self.control.as_mut().context("only Bedside is joined")?;
+        let mut watchers = Fleet::new(FleetConfig {
+            processor: Some(GENERATOR_PROCESSOR),
+            sinks: Sinks::Read { open_one_in: 1 },
+            seed: SEED + 2,
+        })?;
+        join(&mut watchers, control, watched)?;
+        let seen = Arc::new(Board::new(Clock::now_ns()));
+        watchers.run_for(SETTLING, &seen)?;
         let stop = bedside_loadgen::Stop::new();
-        self.board.reset(Clock::now_ns());
+        seen.reset(Clock::now_ns());
         let before = self.process.sample()?;
-        let delivered = self.fleet.delivered();
-        let (fleet, board) = (&mut self.fleet, &self.board);
+        let delivered = watchers.delivered();
         let joins = std::thread::scope(|scope| -> Result<Joins> {
-            let running = stop.clone();
-            let media = scope.spawn(move || -> Result<()> {
-                while !running.is_stopped() {
-                    fleet.run_for(SLICE, board)?;
-                }
-                Ok(())
+            let fleets = [(&mut self.fleet, &self.board), (&mut watchers, &seen)];
+            let media = fleets.map(|(fleet, board)| {
+                let running = stop.clone();
+                scope.spawn(move || -> Result<()> {
+                    while !running.is_stopped() {
+                        fleet.run_for(SLICE, board)?;
+                    }
+                    Ok(())
+                })
             });
             let joins = scope.spawn(|| {
                 // The generator has one processor: its handshakes give way to its media, or they
                 // would show as the server's latency.
                 rustix::process::setpriority_process(None, NICE_MAX)?;
-                join_timed(control, load)
+                join_timed(control, joining)
             });
             let joins = joins.join().expect("the generator does not panic");
             stop.stop();
-            media.join().expect("the generator does not panic")?;
+            for media in media {
+                media.join().expect("the generator does not panic")?;
+            }
             joins
         })?;
         let after = self.process.sample()?;
-        let now = self.fleet.delivered();
+        let now = watchers.delivered();
         let window = Window {
             cost: Cost::between(&before, &after),
             #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
             arrived: (now.packets - delivered.packets) as f64,
+            left_server: None,
             overflowed: 0,
-            unread: self.unread(&delivered, &now),
-            measurements: self.board.snapshot(),
+            unread: now.dropped_in_kernel - delivered.dropped_in_kernel,
+            measurements: seen.snapshot(),
         };
         Ok((window, joins))
     }
@@ -466,6 +505,8 @@ fn config() -> DataplaneConfig {
     }
 }
 
+/// The kernel also counts RTCP and checks of connectivity.
+const COUNTS_DIFFER_MAX: f64 = 0.03;
 const SEED: u64 = 0xBED5;
 const FIRST_SSRC: u32 = 0x1000_0000;
 const BEGINNINGS_MAX: usize = 30;

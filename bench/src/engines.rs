@@ -30,7 +30,6 @@ pub fn run(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
             format!("cost: io_uring over epoll, {name}"),
             1.0,
             [&uring, &epoll],
-            Measured::over,
             effort,
         ));
         for (engine, windows) in [("io_uring", &uring), ("epoll", &epoll)] {

@@ -114,17 +114,6 @@ impl Measured {
         }
     }
 
-    /// This over the floor. Nothing is cheaper than a floor: a ratio below one, beyond what repeats
-    /// may differ by, says that a count is wrong or that the floor is none, and cannot be used.
-    #[must_use]
-    pub fn over_floor(&self, floor: &Self) -> Self {
-        let ratio = self.over(floor);
-        Self {
-            usable: ratio.usable && ratio.value >= 1.0 - SPREAD_MAX,
-            ..ratio
-        }
-    }
-
     /// This over `other`, with what both are unsure of.
     #[must_use]
     pub fn over(&self, other: &Self) -> Self {

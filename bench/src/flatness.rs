@@ -3,7 +3,7 @@
 use crate::{
     comparison::{Effort, cost_ratio, in_turns},
     contender::Contender,
-    figure::{Figure, Measured},
+    figure::Figure,
     forwarding::{DROPPING, DROPPING_SLOW, load},
     load::{Load, frames},
 };
@@ -30,7 +30,6 @@ fn tracks(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
         "cost: 25 tracks a subscriber over 1".to_owned(),
         1.10,
         [&many, &one],
-        Measured::over,
         effort,
     ));
     Ok(())
@@ -49,7 +48,6 @@ fn idle(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
         "cost: 5,000 idle participants over none".to_owned(),
         1.05,
         [&crowded, &alone],
-        Measured::over,
         effort,
     ));
     Ok(())

@@ -59,18 +59,18 @@ impl Shape {
 
 /// What the ramp found.
 #[derive(Clone, Copy, Debug)]
-pub struct Capacity {
+struct Capacity {
     /// Packets a second that arrived, with nothing lost and the 99th percentile below 5 ms.
-    pub packets: u32,
+    packets: u32,
     /// Whether the generator gave out before the server did.
-    pub generator_bound: bool,
+    generator_bound: bool,
 }
 
 /// Raises the load by a fifth until the server loses packets or falls behind.
 ///
 /// # Errors
 /// The server does not start or does not go on.
-pub fn capacity(shape: Shape, window: Duration) -> Result<Capacity> {
+fn capacity(shape: Shape, window: Duration) -> Result<Capacity> {
     let mut good = shape.first_packets();
     let mut packets = good;
     while packets <= MOST_PACKETS {
@@ -117,7 +117,7 @@ pub fn run(
     ramp_window: Duration,
     span: Duration,
     report: &mut dyn FnMut(Figure),
-) -> Result<Capacity> {
+) -> Result<()> {
     let capacity = capacity(shape, ramp_window)?;
     let name = shape.name();
     let bound = if capacity.generator_bound {
@@ -179,7 +179,7 @@ pub fn run(
             window.arrived, window.unread
         ),
     });
-    Ok(capacity)
+    Ok(())
 }
 
 fn p(window: &Window, quantile: f64) -> u64 {

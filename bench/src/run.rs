@@ -91,13 +91,12 @@ impl Run {
         }
         let mut notices = notices(&machine, self.quick);
         let mut figures = Vec::new();
-        let mut capacity = None;
         for name in names {
             let mut report = |figure: Figure| {
                 say(&format!("{}: {}", figure.what, figure.measured_text()));
                 figures.push(figure);
             };
-            if let Err(error) = self.one(name, &mut capacity, &mut report) {
+            if let Err(error) = self.one(name, &mut report) {
                 let notice = format!("{name:?} did not run: {error:#}");
                 say(&notice);
                 notices.push(notice);
@@ -113,12 +112,7 @@ impl Run {
         report.write(self.html.as_deref(), self.json.as_deref())
     }
 
-    fn one(
-        &self,
-        name: Name,
-        capacity: &mut Option<u32>,
-        report: &mut dyn FnMut(Figure),
-    ) -> Result<()> {
+    fn one(&self, name: Name, report: &mut dyn FnMut(Figure)) -> Result<()> {
         let effort = if self.quick {
             Effort::QUICK
         } else {
@@ -137,17 +131,9 @@ impl Run {
                 };
                 let span = Duration::from_secs(seconds);
                 latency::run(Shape::Consults, effort.window, span, report)?;
-                let found = latency::run(Shape::OneToFifty, effort.window, span, report)?;
-                *capacity = Some(found.packets);
-                Ok(())
+                latency::run(Shape::OneToFifty, effort.window, span, report)
             }
-            Name::Joins => {
-                let packets = match *capacity {
-                    Some(packets) => packets,
-                    None => latency::capacity(Shape::OneToFifty, effort.window)?.packets,
-                };
-                joins::run(packets, if self.quick { 100 } else { 2_000 }, report)
-            }
+            Name::Joins => joins::run(if self.quick { 200 } else { 2_000 }, report),
             Name::Memory => memory::run(if self.quick { 50 } else { 500 }, report),
             Name::Peers => peers::run(effort, report),
         }

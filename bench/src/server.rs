@@ -210,6 +210,27 @@ pub fn socket_drops(address: SocketAddr) -> Result<u64> {
     Ok(drops.sum::<u64>())
 }
 
+/// Packets that reached the network layer of this network namespace, those of a message that was
+/// received whole counted one by one.
+///
+/// # Errors
+/// The kernel does not say.
+pub fn packets_received() -> Result<u64> {
+    let text = std::fs::read_to_string("/proc/net/netstat")?;
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix("IpExt:"));
+    let names = lines.next().context("the kernel counts packets")?;
+    let values = lines.next().context("the kernel counts packets")?;
+    let counts = names
+        .split_ascii_whitespace()
+        .zip(values.split_ascii_whitespace());
+    // Whatever their mark of congestion (RFC 3168).
+    let marks = ["InNoECTPkts", "InECT1Pkts", "InECT0Pkts", "InCEPkts"];
+    let packets = counts
+        .filter(|(name, _)| marks.contains(name))
+        .filter_map(|(_, value)| value.parse::<u64>().ok());
+    Ok(packets.sum())
+}
+
 pub(crate) fn pid(child: &Child) -> i32 {
     Pid::from_child(child).as_raw_nonzero().get()
 }

@@ -214,6 +214,32 @@ fn text_formats_stand_in_the_control_plane_alone() {
     }
 }
 
+/// What a packet passes through takes no lock: there is none. A worker's events, which others take
+/// from it, stand behind one.
+#[test]
+fn the_packet_path_has_no_lock() {
+    let mut locks = Vec::new();
+    for folder in ["srtp", "core", "ring", "worker"] {
+        for (path, text) in files(&format!("dataplane/{folder}/src"), &["rs"]) {
+            if is_test(&path) {
+                continue;
+            }
+            let words = [
+                "Mutex",
+                "RwLock",
+                "Condvar",
+                "Semaphore",
+                "Barrier",
+                "parking_lot",
+            ];
+            if code(&text).any(|(_, line)| words.iter().any(|word| line.contains(word))) {
+                locks.push(path);
+            }
+        }
+    }
+    assert_eq!(locks, ["dataplane/worker/src/spool.rs"]);
+}
+
 #[test]
 fn nothing_is_left_undone_in_the_code() {
     let banned = [

@@ -28,15 +28,6 @@ fn a_ratio_is_as_unsure_as_both_its_parts() {
 }
 
 #[test]
-fn nothing_is_cheaper_than_the_floor() {
-    let floor = Measured::of(vec![100.0, 100.0, 101.0], 3);
-    let same = Measured::of(vec![97.0, 98.0, 99.0], 3);
-    assert!(same.over_floor(&floor).usable);
-    let cheaper = Measured::of(vec![70.0, 70.0, 71.0], 3);
-    assert!(cheaper.over(&floor).usable && !cheaper.over_floor(&floor).usable);
-}
-
-#[test]
 fn a_goal_is_judged_only_where_the_value_can_be_used() {
     let figure = |measured| Figure {
         run: "forwarding",
