@@ -13,7 +13,10 @@ pub use types::{
 
 use crate::Error;
 use crate::app::App;
+use crate::identity::PeerUid;
 use crate::limits::ADMIN_CONNECTIONS_MAX;
+use axum::Extension;
+use axum::extract::FromRef;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::fs::Permissions;
@@ -60,6 +63,12 @@ pub(crate) struct Admin {
     pub(crate) started: Instant,
 }
 
+impl FromRef<Admin> for App {
+    fn from_ref(admin: &Admin) -> Self {
+        admin.app.clone()
+    }
+}
+
 impl Admin {
     /// Where browsers find the page: as configured, or for a development server what is likely.
     pub(crate) fn url(&self) -> String {
@@ -79,7 +88,7 @@ impl Admin {
 
 /// Serves until told to stop.
 pub(crate) async fn run(listener: UnixListener, admin: Admin, mut stop: watch::Receiver<bool>) {
-    let service = TowerToHyperService::new(routes::router(admin));
+    let router = routes::router(admin);
     let places = Arc::new(Semaphore::new(ADMIN_CONNECTIONS_MAX));
     loop {
         let accepted = tokio::select! {
@@ -91,14 +100,14 @@ pub(crate) async fn run(listener: UnixListener, admin: Admin, mut stop: watch::R
             sleep(ACCEPT_RETRY).await;
             continue;
         };
-        if !is_trusted(&stream) {
+        let Some(uid) = trusted_uid(&stream) else {
             tracing::warn!("a process of another user was turned away from the admin socket");
             continue;
-        }
+        };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             continue;
         };
-        let service = service.clone();
+        let service = TowerToHyperService::new(router.clone().layer(Extension(uid)));
         tokio::spawn(async move {
             let served = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -113,11 +122,10 @@ pub(crate) async fn run(listener: UnixListener, admin: Admin, mut stop: watch::R
     }
 }
 
-/// The same user or root (`SO_PEERCRED`, unix(7)).
-fn is_trusted(stream: &UnixStream) -> bool {
-    stream
-        .peer_cred()
-        .is_ok_and(|peer| peer.uid() == 0 || peer.uid() == rustix::process::getuid().as_raw())
+/// The same user's or root's (`SO_PEERCRED`, unix(7)).
+fn trusted_uid(stream: &UnixStream) -> Option<PeerUid> {
+    let uid = stream.peer_cred().ok()?.uid();
+    (uid == 0 || uid == rustix::process::getuid().as_raw()).then_some(PeerUid(uid))
 }
 
 const ACCEPT_RETRY: Duration = Duration::from_millis(200);

@@ -1,13 +1,15 @@
 //! The HTTP side as a whole: every route, and what holds for all of them.
 
+mod cookies;
 mod headers;
 
+pub(crate) use cookies::cookie;
 pub(crate) use headers::cors;
 
 use crate::app::App;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::links::RateLimit;
-use crate::{health, links, page, signal, twirp, whip};
+use crate::{health, identity, links, page, signal, twirp, whip};
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -24,6 +26,7 @@ pub(crate) fn router(app: App) -> Router {
         .merge(signal::router())
         .merge(health::router())
         .merge(page::router())
+        .merge(identity::router())
         .merge(links::router())
         .merge(twirp::router())
         .merge(whip::router())

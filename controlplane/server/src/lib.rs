@@ -15,6 +15,7 @@ mod error;
 mod files;
 mod health;
 mod http;
+mod identity;
 mod keys;
 pub mod limits;
 mod links;

@@ -123,6 +123,9 @@ pub const LINK_REQUESTS_PER_MINUTE: u32 = 60;
 /// Addresses whose questions are counted; when so many ask within a minute, further ones wait.
 pub const LINK_SOURCES_MAX: usize = 100_000;
 
+/// How old a proof of more than one factor may be for what needs a fresh one, seconds.
+pub const STEP_UP_S_MAX: i64 = 300;
+
 /// Longest life of a link or token that the admin socket makes, seconds; more is refused.
 pub const ADMIN_VALIDITY_S_MAX: u64 = 366 * 86_400;
 

@@ -11,6 +11,7 @@ pub(crate) use rate::RateLimit;
 use crate::admin::{LinkReport, LinkRequest, Role};
 use crate::app::{App, Stopped};
 use crate::clock::since_epoch;
+use crate::http::cookie;
 use crate::limits::{ADMIN_VALIDITY_S_MAX, API_BODY_BYTES_MAX, DISPLAY_NAME_CHARACTERS_MAX};
 use crate::listener::PeerAddress;
 use crate::store::Store;
@@ -25,7 +26,7 @@ use axum::{Extension, Json, Router};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bedside_rooms::limits::NAME_BYTES_MAX;
 use bedside_rooms::{Claims, OperationError, VideoGrant};
-use http::header::{COOKIE, HOST, ORIGIN, SET_COOKIE};
+use http::header::{HOST, ORIGIN, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use livekit_protocol as proto;
 use serde::{Deserialize, Serialize};
@@ -187,7 +188,7 @@ async fn join(
             (link, Some(cookie))
         }
         None => {
-            let session = session_cookie(&headers).ok_or(Refused::SessionEnded)?;
+            let session = cookie(&headers, SESSION_COOKIE).ok_or(Refused::SessionEnded)?;
             match app.store.link_of_session(&hash(session)).await? {
                 LinkState::Open(link) => (link, None),
                 _ => return Err(Refused::SessionEnded),
@@ -264,18 +265,8 @@ fn open(state: LinkState) -> Result<Link, Refused> {
     }
 }
 
-fn session_cookie(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(name, value)| (name == SESSION_COOKIE).then_some(value))
-}
-
 /// 256 random bits, URL-safe.
-fn random_token() -> Result<String, Error> {
+pub(crate) fn random_token() -> Result<String, Error> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(Error::Random)?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
@@ -382,7 +373,7 @@ impl IntoResponse for Refused {
 }
 
 /// `__Host-` would need `Path=/`; this one goes to the API alone.
-const SESSION_COOKIE: &str = "bedside_session";
+pub(crate) const SESSION_COOKIE: &str = "bedside_session";
 
 /// Characters of randomness in an identity: 96 bits.
 const IDENTITY_CHARACTERS: usize = 16;

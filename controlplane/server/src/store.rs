@@ -4,6 +4,7 @@
 //! Write-ahead log and `synchronous=FULL`: what a transaction has committed survives a power cut.
 
 pub(crate) mod links;
+pub(crate) mod users;
 
 use crate::Error;
 use crate::clock::since_epoch;
@@ -201,7 +202,7 @@ impl Store {
     }
 }
 
-fn now_s() -> i64 {
+pub(crate) fn now_s() -> i64 {
     i64::try_from(since_epoch().as_secs()).unwrap_or(i64::MAX)
 }
 

@@ -110,19 +110,30 @@ impl Tokens {
     /// # Errors
     /// 401 with a plain reason.
     pub(crate) fn of_request(&self, parts: &http::request::Parts) -> Result<Claims, Refusal> {
+        self.claims_and_token(parts).map(|(claims, _)| claims)
+    }
+
+    /// As [`of_request`](Self::of_request), with the token itself.
+    ///
+    /// # Errors
+    /// 401 with a plain reason.
+    pub(crate) fn claims_and_token(
+        &self,
+        parts: &http::request::Parts,
+    ) -> Result<(Claims, String), Refusal> {
         if let Some(header) = parts.headers.get(AUTHORIZATION) {
             let token = header
                 .to_str()
                 .ok()
                 .and_then(bearer)
                 .ok_or_else(|| unauthorized("Authorization must be `Bearer` and a token"))?;
-            return self.verify(token);
+            return Ok((self.verify(token)?, token.to_owned()));
         }
         let query = parts.uri.query().unwrap_or_default();
         let token = form_urlencoded::parse(query.as_bytes())
             .find_map(|(name, value)| (name == "access_token").then_some(value));
         match token {
-            Some(token) if !token.is_empty() => self.verify(&token),
+            Some(token) if !token.is_empty() => Ok((self.verify(&token)?, token.into_owned())),
             _ => Err(unauthorized("no access token")),
         }
     }
