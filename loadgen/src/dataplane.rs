@@ -3,8 +3,8 @@
 
 use bedside_protocol::frame::{self, Decoder};
 use bedside_protocol::{
-    Command, CommandFrame, DataplaneConfig, EventFrame, FromControl, FromDataplane, Generation,
-    Hello, PROTOCOL_VERSION, PeerId, Refusal, RoomId, TrackId, Welcome, WorkerId,
+    Command, CommandFrame, DataplaneConfig, Event, EventFrame, FromControl, FromDataplane,
+    Generation, Hello, PROTOCOL_VERSION, PeerId, Refusal, RoomId, TrackId, Welcome, WorkerId,
 };
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
@@ -12,6 +12,7 @@ use std::net::{Shutdown, SocketAddr};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
@@ -52,7 +53,8 @@ pub enum Error {
 /// removed when it is dropped.
 #[derive(Debug)]
 pub struct Dataplane {
-    stream: UnixStream,
+    /// Written to by the thread that reads as well, which admits whoever connects.
+    stream: Arc<Mutex<UnixStream>>,
     welcome: Welcome,
     generation: Generation,
     events: Receiver<Result<EventFrame, Error>>,
@@ -100,10 +102,12 @@ impl Dataplane {
         // From now on it speaks when it has something to say.
         stream.set_read_timeout(None).map_err(failed("reading"))?;
         let reading = stream.try_clone().map_err(failed("reading"))?;
+        let stream = Arc::new(Mutex::new(stream));
+        let admitting = Arc::clone(&stream);
         let (sender, events) = sync_channel(EVENTS_WAITING_MAX);
         let reader = std::thread::Builder::new()
             .name("events".to_owned())
-            .spawn(move || read_events(reading, decoder, &sender))
+            .spawn(move || read_events(reading, &admitting, generation, decoder, &sender))
             .map_err(failed("reading"))?;
         // 2^16 identifiers for each millisecond of a process that runs for less than 2^48.
         let first_id = getrandom::u64().map_err(|_| Error::Random)? >> 1;
@@ -191,14 +195,7 @@ impl Dataplane {
             worker,
             command,
         });
-        self.out.clear();
-        frame::encode(&frame, &mut self.out)?;
-        self.stream
-            .write_all(&self.out)
-            .map_err(|source| Error::Socket {
-                doing: "commanding",
-                source,
-            })
+        write(&self.stream, &frame, &mut self.out)
     }
 
     /// The next event, if one has come.
@@ -232,7 +229,9 @@ impl Drop for Dataplane {
         for (room, worker) in std::mem::take(&mut self.rooms) {
             drop(self.send(worker, room, Command::RemoveRoom));
         }
-        drop(self.stream.shutdown(Shutdown::Both));
+        let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(stream.shutdown(Shutdown::Both));
+        drop(stream);
         // Unblocks a reader whose queue is full.
         self.events = sync_channel(0).1;
         if let Some(reader) = self.reader.take() {
@@ -241,23 +240,50 @@ impl Drop for Dataplane {
     }
 }
 
+/// Hands events on, and lets the media of whoever connects pass: there are no records to wait for.
 fn read_events(
-    mut stream: UnixStream,
+    mut reading: UnixStream,
+    stream: &Mutex<UnixStream>,
+    generation: Generation,
     mut decoder: Decoder,
     sender: &SyncSender<Result<EventFrame, Error>>,
 ) {
+    let mut out = Vec::new();
     loop {
-        let event = match read(&mut stream, &mut decoder) {
+        let mut event = match read(&mut reading, &mut decoder) {
             Ok(Some(FromDataplane::Event(event))) => Ok(event),
             Ok(Some(_)) => continue,
             Ok(None) => return,
             Err(error) => Err(error),
         };
+        if let Ok(frame) = &event
+            && let Event::PeerConnected { peer, .. } = frame.event
+        {
+            let admit = FromControl::Command(CommandFrame {
+                generation,
+                room: frame.room,
+                worker: frame.worker,
+                command: Command::AdmitPeer { peer },
+            });
+            if let Err(error) = write(stream, &admit, &mut out) {
+                event = Err(error);
+            }
+        }
         let is_last = event.is_err();
         if sender.send(event).is_err() || is_last {
             return;
         }
     }
+}
+
+fn write(stream: &Mutex<UnixStream>, frame: &FromControl, out: &mut Vec<u8>) -> Result<(), Error> {
+    out.clear();
+    frame::encode(frame, out)?;
+    let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
+    stream.write_all(out).map_err(|source| Error::Socket {
+        doing: "commanding",
+        source,
+    })
 }
 
 /// The next frame; `None` when the connection was closed.

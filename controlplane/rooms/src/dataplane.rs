@@ -21,6 +21,8 @@ pub(crate) struct Sent {
 struct Told {
     worker: WorkerId,
     peers: BTreeMap<PeerId, Peer>,
+    /// Those whose media may pass.
+    admitted: BTreeMap<PeerId, ()>,
     tracks: BTreeMap<TrackId, Track>,
     /// Its tracks on the other workers where they are received.
     relays: BTreeMap<(TrackId, WorkerId), Track>,
@@ -32,6 +34,7 @@ impl Told {
         Self {
             worker,
             peers: BTreeMap::new(),
+            admitted: BTreeMap::new(),
             tracks: BTreeMap::new(),
             relays: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
@@ -171,6 +174,12 @@ impl Room {
                 .map(|(_, wanted)| (want.worker, Command::EnsureSubscription(wanted)))
                 .collect()
         });
+        send(&|told, want| {
+            let admitted = new(&told.admitted, &want.admitted);
+            admitted
+                .map(|(peer, ())| (want.worker, Command::AdmitPeer { peer }))
+                .collect()
+        });
         for Change { member, want, .. } in changes {
             if want.is_nothing() {
                 sent.members.remove(&member);
@@ -242,10 +251,16 @@ impl Room {
     /// What the data plane should have of a participant, but for relays; `None` for one who left.
     fn desired(&self, member: Member) -> Option<Told> {
         let participant = self.members.get(&member)?;
-        let peers = participant
+        let peers: BTreeMap<PeerId, Peer> = participant
             .links
             .iter()
             .filter_map(|link| Some((link.peer, link.connection.peer(link.peer)?)))
+            .collect();
+        let admitted = participant
+            .links
+            .iter()
+            .filter(|link| link.admitted && peers.contains_key(&link.peer))
+            .map(|link| (link.peer, ()))
             .collect();
         let tracks = self
             .tracks_of(member)
@@ -264,6 +279,7 @@ impl Room {
         Some(Told {
             worker: participant.worker,
             peers,
+            admitted,
             tracks,
             relays: BTreeMap::new(),
             subscriptions: desired_subscriptions(participant),

@@ -63,6 +63,8 @@ impl Room {
         };
         link.connected = true;
         link.confirm_by = None;
+        link.admitted = true;
+        self.volatile.unsynced.insert(owner.member);
         self.volatile.changed = true;
         if owner.link == primary && !participant.active {
             participant.active = true;

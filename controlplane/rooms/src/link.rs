@@ -12,6 +12,9 @@ pub(crate) struct Link {
     pub(crate) connection: Connection,
     /// The data plane says that ICE and DTLS are up.
     pub(crate) connected: bool,
+    /// The record of its verified connection is durable: its media may pass, as long as this
+    /// connection lives.
+    pub(crate) admitted: bool,
     /// The data plane must have said so again by then.
     pub(crate) confirm_by: Option<Time>,
     /// Our offers are numbered from 1.
@@ -30,6 +33,7 @@ impl Link {
             peer,
             connection,
             connected: false,
+            admitted: false,
             confirm_by: None,
             offer_id: 0,
             restart_ice: false,

@@ -2,7 +2,7 @@
 
 use crate::demultiplex::{Class, classify};
 use crate::forwarder::{Forwarder, ForwarderStatistics, MediaDatagram, RelayBatch};
-use crate::transport::{Notice, TransportStatistics, Transports};
+use crate::transport::{Admitted, Notice, TransportStatistics, Transports};
 use crate::{Certificate, Clock, Datagram, PacketSink};
 use bedside_protocol::limits::DATA_MESSAGE_BYTES_MAX;
 use bedside_protocol::{Command, CommandFrame, Event, Generation, Policy, Relay, RoomId, WorkerId};
@@ -128,6 +128,7 @@ impl Core {
             Command::EnsurePeer(peer) => self
                 .transports
                 .ensure_peer(now, generation, room, peer, sink),
+            Command::AdmitPeer { peer } => self.transports.admit_peer(now, room, *peer, sink),
             Command::RemovePeer { peer } => {
                 self.transports.remove_peer(now, room, *peer, sink);
                 Ok(())
@@ -289,9 +290,18 @@ impl Core {
     fn tell_forwarder(&mut self, now: Instant) {
         while let Some(notice) = self.transports.poll_notice() {
             match notice {
-                Notice::Connected { peer, keys, path } => {
+                Notice::Admitted(admitted) => {
+                    let Admitted {
+                        peer,
+                        keys,
+                        path,
+                        missed_media,
+                    } = *admitted;
                     if let Some(media) = self.forwarder.peer_connected(now, peer, keys, path) {
                         self.transports.accept_media(peer, media);
+                    }
+                    if missed_media {
+                        self.forwarder.begin_anew(now, peer);
                     }
                 }
                 Notice::Path { peer, path } => self.forwarder.peer_path(now, peer, path),
@@ -331,6 +341,7 @@ fn name(command: &Command) -> &'static str {
         Command::EnsureRoom => "ensure_room",
         Command::RemoveRoom => "remove_room",
         Command::EnsurePeer(_) => "ensure_peer",
+        Command::AdmitPeer { .. } => "admit_peer",
         Command::RemovePeer { .. } => "remove_peer",
         Command::EnsureTrack(_) => "ensure_track",
         Command::RemoveTrack { .. } => "remove_track",

@@ -43,7 +43,7 @@ pub use statistics::ForwarderStatistics;
 use crate::limits::{BATCH_DATAGRAMS_MAX, REPORT_INTERVAL};
 use crate::{Clock, PacketSink, Path};
 use arena::{Arena, Handle};
-use bedside_protocol::{Command, Event, Generation, PeerId, RoomId, TrackId};
+use bedside_protocol::{Command, Event, Generation, MediaKind, PeerId, RoomId, TrackId};
 use bedside_srtp::{MasterKey, Opener, Profile, Sealer};
 use hashing::NumberMap;
 use peer::{Keys, Peer};
@@ -184,6 +184,32 @@ impl Forwarder {
         }
         self.peer_path(now, peer, path);
         Some(MediaPeer(handle))
+    }
+
+    /// What a peer sent before it was heard is lost: its video has to begin with a key frame.
+    pub fn begin_anew(&mut self, now: Instant, peer: PeerId) {
+        let Some(peer) = self
+            .peer_ids
+            .find(peer)
+            .and_then(|handle| self.peers.get(handle))
+        else {
+            return;
+        };
+        for handle in peer.tracks.clone() {
+            let Some(track) = self
+                .tracks
+                .get_mut(handle)
+                .filter(|track| track.kind() == MediaKind::Video && !track.wanted.muted)
+            else {
+                continue;
+            };
+            for layer in track.layers.iter_mut().flatten() {
+                if layer.ssrc.is_some() {
+                    layer.key_frames.request();
+                }
+            }
+            self.arm_track(now, handle);
+        }
     }
 
     /// The nominated path changed, or the peer is back after

@@ -8,6 +8,7 @@ mod channels;
 mod client_hello;
 mod desired;
 mod dtls;
+mod gate;
 mod handshakes;
 mod ice;
 pub(crate) mod limits;
@@ -65,16 +66,22 @@ pub(crate) struct Transports {
 
 /// What the forwarder has to know.
 pub(crate) enum Notice {
-    /// A peer is authenticated; its keys, once.
-    Connected {
-        peer: PeerId,
-        keys: MediaKeys,
-        path: Path,
-    },
+    /// A peer is authenticated and admitted.
+    Admitted(Box<Admitted>),
     /// A peer is sent to here from now on.
     Path { peer: PeerId, path: Path },
     /// A peer cannot be reached for now, or any more.
     Disconnected { peer: PeerId },
+}
+
+/// A peer whose media may pass from now on.
+pub(crate) struct Admitted {
+    pub(crate) peer: PeerId,
+    /// Handed over once.
+    pub(crate) keys: MediaKeys,
+    pub(crate) path: Path,
+    /// It has sent media before, which was dropped.
+    pub(crate) missed_media: bool,
 }
 
 /// Counters of the transports since the start. All count datagrams unless they say otherwise.
@@ -100,6 +107,10 @@ pub struct TransportStatistics {
     pub unknown_path: u64,
     /// Dropped: media for a transport whose DTLS is not finished.
     pub media_before_keys: u64,
+    /// Dropped: media for a transport that is connected and not admitted.
+    pub media_before_admission: u64,
+    /// Messages from clients that are not admitted, dropped because too many waited.
+    pub data_before_admission: u64,
     /// Dropped: DTLS of handshakes, because too many are going on. The client sends it again.
     pub handshakes_dropped: u64,
     /// DTLS datagrams that an established association rejected.

@@ -48,6 +48,11 @@ struct Call {
 
 impl Call {
     fn new(dtls: DtlsVersion) -> Self {
+        Self::with_admission(dtls, true)
+    }
+
+    /// One whose clients connect; whether they are admitted then is as said.
+    fn with_admission(dtls: DtlsVersion, admits: bool) -> Self {
         let now = start();
         let certificate = Certificate::generate().expect("the module works");
         let fingerprint = certificate.fingerprint_sha256();
@@ -60,6 +65,7 @@ impl Call {
             clock: clock(now),
         });
         let mut world = World::new(now, core);
+        world.admits = admits;
         world.command(ensure_room());
         let kind = Kind {
             dtls,
@@ -201,6 +207,59 @@ fn lossy(percent: u64) -> impl FnMut(&[u8]) -> bool {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         is_media && (random >> 33) % 100 < percent
+    }
+}
+
+/// Admits a client, as the control plane does once the record of its connection is durable.
+fn admit(call: &mut Call, client: usize) {
+    let peer = call.world.clients[client].peer;
+    call.world.command(frame(Command::AdmitPeer { peer }));
+}
+
+#[test]
+fn nothing_is_forwarded_before_both_are_admitted_and_then_a_key_frame_is_asked_for() {
+    for first in [PUBLISHER, SUBSCRIBER] {
+        let mut call = Call::with_admission(DtlsVersion::Dtls12, false);
+        let media = |call: &Call| {
+            let forwarder = call.world.server.statistics().forwarder;
+            forwarder.forwarded + forwarder.sent_rtcp
+        };
+        for _ in 0..20 {
+            call.publish(2, 300);
+        }
+        // No packet was opened, none sealed, no report sent.
+        assert_eq!(media(&call), 0);
+        let statistics = call.world.server.statistics();
+        assert_eq!(statistics.forwarder.received_rtp, 0);
+        assert!(statistics.transport.media_before_admission >= 40);
+        assert_eq!(statistics.transport.media_before_keys, 0);
+
+        admit(&mut call, first);
+        for _ in 0..20 {
+            call.publish(2, 300);
+        }
+        assert_eq!(call.world.server.statistics().forwarder.forwarded, 0);
+        assert!(call.world.clients[SUBSCRIBER].rtp.is_empty());
+
+        let requests = |call: &Call| {
+            let said = call.world.clients[PUBLISHER].said.iter();
+            said.filter(|event| matches!(event, str0m::Event::KeyframeRequest(_)))
+                .count()
+        };
+        let before = requests(&call);
+        admit(&mut call, [SUBSCRIBER, PUBLISHER][first]);
+        call.publish(2, 300);
+        call.publish(2, 300);
+        assert!(requests(&call) > before, "asked within two frames");
+        while !call.frame.is_multiple_of(100) {
+            call.publish(2, 300);
+        }
+        call.publish(2, 300);
+        assert!(!call.world.clients[SUBSCRIBER].rtp.is_empty());
+        // Twice is once.
+        admit(&mut call, PUBLISHER);
+        call.publish(2, 300);
+        assert!(call.world.clients[SUBSCRIBER].rtp.len() >= 4);
     }
 }
 

@@ -2,7 +2,7 @@
 //! `cargo test --release -p bedside-core --test cost -- --ignored --nocapture`.
 
 use bedside_core::{Certificate, Clock, Core, CoreConfig, Datagram, PacketSink, Path};
-use bedside_protocol::{Command, DataChannelKind, DataMessage, Event, Policy};
+use bedside_protocol::{Command, DataChannelKind, DataMessage, Event, Generation, PeerId, Policy};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -46,6 +46,10 @@ impl Server for Timed {
 
     fn take_event(&mut self) -> Option<Event> {
         self.core.take_event()
+    }
+
+    fn admit(&mut self, now: Instant, by: Generation, peer: PeerId, sink: &mut Outgoing) {
+        self.time(|core| core.admit(now, by, peer, sink));
     }
 }
 

@@ -31,6 +31,14 @@ pub enum Command {
     /// other extension ids a renegotiation. A changed remote fingerprint is refused: that is a
     /// new peer.
     EnsurePeer(Box<Peer>),
+    /// The record of the peer's verified connection is durable: what it sends is forwarded from now
+    /// on, and it is sent what it receives. Until then nothing but ICE, DTLS and SCTP passes. It
+    /// holds for the DTLS association, through every ICE restart. Refused for a peer that has not
+    /// connected: what is admitted is a verified connection.
+    AdmitPeer {
+        /// Which.
+        peer: PeerId,
+    },
     /// A transport is gone: DTLS is closed, its tracks and subscriptions go with it.
     RemovePeer {
         /// Which.

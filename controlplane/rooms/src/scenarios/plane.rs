@@ -28,6 +28,8 @@ pub(super) struct Held {
     /// Tracks as the workers know them that they are relayed to.
     pub(super) relays: BTreeMap<(TrackId, WorkerId), Track>,
     pub(super) peers: BTreeMap<PeerId, Peer>,
+    /// Those whose media may pass.
+    pub(super) admitted: BTreeSet<PeerId>,
     pub(super) tracks: BTreeMap<TrackId, Track>,
     pub(super) subscriptions: BTreeMap<(PeerId, TrackId), Subscription>,
 }
@@ -70,6 +72,7 @@ impl Plane {
                 let peers = held.placed.extract_if(.., |_, on| *on == worker);
                 for (peer, _) in peers.collect::<Vec<_>>() {
                     held.peers.remove(&peer);
+                    held.admitted.remove(&peer);
                     held.tracks.retain(|_, track| track.publisher != peer);
                     held.subscriptions.retain(|(one, _), _| *one != peer);
                 }
@@ -92,8 +95,13 @@ impl Plane {
                     );
                 }
             }
+            Command::AdmitPeer { peer } => {
+                assert_eq!(held.placed.get(&peer), Some(&worker));
+                held.admitted.insert(peer);
+            }
             Command::RemovePeer { peer } => {
                 assert!(held.peers.remove(&peer).is_some());
+                held.admitted.remove(&peer);
                 assert_eq!(held.placed.remove(&peer), Some(worker));
                 assert!(held.tracks.values().all(|track| track.publisher != peer));
                 assert!(held.subscriptions.keys().all(|(one, _)| *one != peer));

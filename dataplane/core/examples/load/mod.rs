@@ -226,6 +226,7 @@ impl LoadedWorker {
         self.sink.kept = Some(Vec::new());
         client.connect(self.now, &mut self.core, &mut self.sink);
         self.sink.kept = None;
+        self.command(room, Command::AdmitPeer { peer: client.peer });
         self.drain_events();
         self.clients.push(client);
         let offset = spread(number);

@@ -18,6 +18,7 @@ mod churn;
 mod commands;
 mod connections;
 mod data;
+mod gate;
 mod hostile_sctp;
 
 fn core(now: Instant, policy: Policy) -> (Core, [u8; 32]) {

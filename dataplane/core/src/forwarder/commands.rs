@@ -55,7 +55,7 @@ impl Forwarder {
                 return;
             }
             // The transports' business.
-            Command::SendData(_) => return,
+            Command::SendData(_) | Command::AdmitPeer { .. } => return,
             Command::EnsureTrack(track) => ("ensure_track", self.ensure_track(now, room, track)),
             Command::EnsureSubscription(subscription) => (
                 "ensure_subscription",

@@ -78,6 +78,37 @@ impl Transports {
         Ok(())
     }
 
+    /// Lets a connected peer's media and messages pass.
+    ///
+    /// # Errors
+    /// Why it is refused, in words for the operator; nothing has changed then.
+    pub(crate) fn admit_peer(
+        &mut self,
+        now: Instant,
+        room: RoomId,
+        peer: PeerId,
+        sink: &mut impl PacketSink,
+    ) -> Result<(), &'static str> {
+        let slot = self.by_peer.get(&peer).copied();
+        let known = slot.and_then(|slot| Some((slot, self.slots[slot].as_ref()?)));
+        let Some((slot, known)) = known.filter(|(_, known)| known.room == room) else {
+            return Err("the peer is not in the room");
+        };
+        match known.live() {
+            // The control plane has been told of its end.
+            None => return Ok(()),
+            Some(live) if !live.is_established() => {
+                return Err("the peer has not connected");
+            }
+            Some(_) => {}
+        }
+        self.with(now, slot, sink, |live, peer, context| {
+            live.admit(peer, context);
+            Ok(())
+        });
+        Ok(())
+    }
+
     fn make(
         &mut self,
         now: Instant,

@@ -37,6 +37,10 @@ pub(crate) const CONSENT_EXPIRES_AFTER: Duration = Duration::from_secs(30);
 /// Node SDK's tests send, did not get through 256 KiB (2026-11-24).
 pub(crate) const RELIABLE_WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Bytes of messages that a client may send before it is admitted, which takes milliseconds: one
+/// message of the largest size, and some short ones. More are dropped and counted.
+pub(crate) const MESSAGES_BEFORE_ADMISSION_BYTES_MAX: usize = 128 * 1024;
+
 /// Bytes that SCTP holds for a client on both channels. Small, because whatever it holds can no
 /// longer be dropped.
 pub(crate) const SCTP_BUFFERED_BYTES_MAX: usize = 128 * 1024;

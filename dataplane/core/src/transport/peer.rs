@@ -3,12 +3,13 @@
 use super::certificate::Certificate;
 use super::channels::{Channels, Opened, Sent};
 use super::dtls::{Findings, Keys};
+use super::gate::Gate;
 use super::ice::{Agent, Check};
 use super::limits::{
     CONNECT_TIME_MAX, CONSENT_EXPIRES_AFTER, DISCONNECTED_AFTER, DRIVE_TURNS_MAX,
     PATH_ANNOUNCE_INTERVAL, SCTP_BUFFERED_BYTES_MAX,
 };
-use super::{Context, Notice};
+use super::{Admitted, Context, Notice};
 use crate::demultiplex::{Class, classify};
 use crate::forwarder::{MediaKeys, MediaPeer};
 use crate::{PacketSink, Path};
@@ -45,8 +46,9 @@ pub(super) struct Live {
     pub(super) agent: Agent,
     /// When anything last came on an open path; of media, as of the last turn of this transport.
     pub(super) heard: Instant,
-    /// Where its media goes, once its keys are there.
+    /// Where its media goes, once it is admitted.
     pub(super) media: Option<MediaPeer>,
+    gate: Gate,
     rtc: Rtc,
     /// When str0m wants to be called.
     rtc_due: Instant,
@@ -73,7 +75,7 @@ enum Phase {
     Checking,
     /// DTLS runs on the nominated path.
     Handshaking,
-    /// Keys are handed over.
+    /// DTLS is up.
     Connected(Negotiated),
     /// Connected, but silent.
     Disconnected(Negotiated),
@@ -136,6 +138,7 @@ impl Live {
             agent: Agent::new(wanted.local.clone(), now),
             heard: now,
             media: None,
+            gate: Gate::default(),
             rtc,
             rtc_due: now,
             channels: Channels::default(),
@@ -204,8 +207,8 @@ impl Live {
         own.min(self.rtc_due)
     }
 
-    /// Whether the forwarder has its keys.
-    pub(super) fn is_media_accepted(&self) -> bool {
+    /// Whether DTLS is up.
+    pub(super) fn is_established(&self) -> bool {
         self.negotiated().is_some()
     }
 
@@ -240,7 +243,9 @@ impl Live {
             Phase::Connected(_) if !moved => Ok(()),
             Phase::Connected(negotiated) | Phase::Disconnected(negotiated) => {
                 self.phase = Phase::Connected(negotiated);
-                context.notices.push_back(Notice::Path { peer, path });
+                if self.gate.is_open() {
+                    context.notices.push_back(Notice::Path { peer, path });
+                }
                 self.announce_due = true;
                 self.announce_moved(peer, context);
                 Ok(())
@@ -303,7 +308,9 @@ impl Live {
             Phase::Connected(negotiated) => {
                 if over(self.heard, DISCONNECTED_AFTER) {
                     self.phase = Phase::Disconnected(negotiated);
-                    context.notices.push_back(Notice::Disconnected { peer });
+                    if self.gate.is_open() {
+                        context.notices.push_back(Notice::Disconnected { peer });
+                    }
                     context.event(Event::PeerDisconnected { peer });
                 } else {
                     self.announce_moved(peer, context);
@@ -327,6 +334,10 @@ impl Live {
         message: &[u8],
         context: &mut Context<'_, S>,
     ) -> Result<(), CloseReason> {
+        if !self.gate.is_open() {
+            context.counters.data_without_channel += 1;
+            return Ok(());
+        }
         match self.channels.send(&mut self.rtc, kind, message) {
             Sent::Accepted => {}
             Sent::DroppedOldest(count) => context.counters.data_dropped += count,
@@ -365,12 +376,58 @@ impl Live {
             self.announced = context.now;
             self.announce_due = false;
             context.event(connected(peer, negotiated, path));
-            for channel in self.channels.known() {
-                context.event(Event::DataChannelOpen { peer, channel });
+            if self.gate.is_open() {
+                self.announce_channels(peer, context);
             }
         }
         if matches!(self.phase, Phase::Disconnected(_)) {
             context.event(Event::PeerDisconnected { peer });
+        }
+    }
+
+    fn announce_channels<S: PacketSink>(&self, peer: PeerId, context: &mut Context<'_, S>) {
+        for channel in self.channels.known() {
+            context.event(Event::DataChannelOpen { peer, channel });
+        }
+    }
+
+    /// Media came while it is not admitted.
+    pub(super) fn media_missed(&mut self) {
+        if let Gate::Closed(held) = &mut self.gate {
+            held.missed_media = true;
+        }
+    }
+
+    /// Opens the gate, if DTLS is up: the forwarder gets the keys, and the control plane what
+    /// waited. Harmless when it is open.
+    pub(super) fn admit<S: PacketSink>(&mut self, peer: PeerId, context: &mut Context<'_, S>) {
+        let Gate::Closed(held) = &mut self.gate else {
+            return;
+        };
+        let Some((keys, path)) = held.keys.take().zip(self.agent.nominated()) else {
+            return;
+        };
+        let messages = std::mem::take(&mut held.messages);
+        let missed_media = held.missed_media;
+        self.gate = Gate::Open;
+        context
+            .notices
+            .push_back(Notice::Admitted(Box::new(Admitted {
+                peer,
+                keys,
+                path,
+                missed_media,
+            })));
+        if matches!(self.phase, Phase::Disconnected(_)) {
+            context.notices.push_back(Notice::Disconnected { peer });
+        }
+        self.announce_channels(peer, context);
+        for (channel, payload) in messages {
+            context.event(Event::Data {
+                peer,
+                channel,
+                payload,
+            });
         }
     }
 
@@ -480,18 +537,17 @@ impl Live {
         {
             return Err(CloseReason::Policy);
         }
-        let (true, Some(path)) = (self.verified, self.agent.nominated()) else {
+        if !self.verified || self.agent.nominated().is_none() {
             return Err(CloseReason::DtlsFailed);
-        };
+        }
         self.phase = Phase::Connected(Negotiated {
             version: keys.version,
             profile: keys.profile,
             fingerprint_sha256: self.expected_fingerprint_sha256,
         });
         context.counters.connected += 1;
-        context.notices.push_back(Notice::Connected {
-            peer,
-            keys: MediaKeys {
+        if let Gate::Closed(held) = &mut self.gate {
+            held.keys = Some(MediaKeys {
                 profile: match keys.profile {
                     SrtpProfile::AeadAes256Gcm => bedside_srtp::Profile::AeadAes256Gcm,
                     SrtpProfile::AeadAes128Gcm => bedside_srtp::Profile::AeadAes128Gcm,
@@ -499,9 +555,8 @@ impl Live {
                 },
                 receive: keys.client,
                 send: keys.server,
-            },
-            path,
-        });
+            });
+        }
         self.announce(peer, context);
         Ok(())
     }
@@ -520,21 +575,28 @@ impl Live {
             }
             str0m::Event::ChannelOpen(id, label) => {
                 match self.channels.opened(&mut self.rtc, id, &label) {
-                    Opened::Known(channel) => {
+                    Opened::Known(channel) if self.gate.is_open() => {
                         context.event(Event::DataChannelOpen { peer, channel });
                     }
-                    Opened::DataTrack => {}
+                    // Told when the peer is admitted.
+                    Opened::Known(_) | Opened::DataTrack => {}
                     Opened::Unknown => context.counters.channels_ignored += 1,
                 }
             }
             str0m::Event::ChannelClose(id) => self.channels.closed(id),
             str0m::Event::ChannelData(message) => match self.channels.kind(message.id) {
                 Some(channel) if message.data.len() <= DATA_MESSAGE_BYTES_MAX => {
-                    context.event(Event::Data {
-                        peer,
-                        channel,
-                        payload: message.data,
-                    });
+                    match &mut self.gate {
+                        Gate::Open => context.event(Event::Data {
+                            peer,
+                            channel,
+                            payload: message.data,
+                        }),
+                        Gate::Closed(held) => {
+                            let is_kept = held.keep(channel, message.data);
+                            context.counters.data_before_admission += u64::from(!is_kept);
+                        }
+                    }
                 }
                 _ => context.counters.data_ignored += 1,
             },

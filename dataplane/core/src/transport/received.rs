@@ -19,9 +19,19 @@ impl Transports {
         if owner.media.is_some() {
             self.media_heard[owner.slot()] = Some(now);
         } else {
-            self.counters.media_before_keys += 1;
+            self.media_refused(owner.slot());
         }
         owner.media
+    }
+
+    fn media_refused(&mut self, slot: usize) {
+        match self.slots[slot].as_mut().and_then(Peer::live_mut) {
+            Some(live) if live.is_established() => {
+                self.counters.media_before_admission += 1;
+                live.media_missed();
+            }
+            _ => self.counters.media_before_keys += 1,
+        }
     }
 
     /// Takes a DTLS datagram. One of a handshake may have to wait for a later call.
@@ -40,7 +50,7 @@ impl Transports {
         let is_handshake = self.slots[slot]
             .as_ref()
             .and_then(Peer::live)
-            .is_some_and(|live| !live.is_media_accepted());
+            .is_some_and(|live| !live.is_established());
         if is_handshake && !self.handshakes.may_step() {
             let is_kept = self.handshakes.keep(now, *path, datagram);
             self.counters.handshakes_dropped += u64::from(!is_kept);

@@ -61,7 +61,8 @@ struct Kept {
 impl Kept {
     fn keep_notices(&mut self) {
         while let Some(notice) = self.transports.poll_notice() {
-            if let Notice::Connected { peer, .. } = notice {
+            if let Notice::Admitted(admitted) = &notice {
+                let peer = admitted.peer;
                 self.transports.accept_media(peer, MediaPeer::nobody());
             }
             self.notices.push(notice);
@@ -73,9 +74,9 @@ impl Kept {
         let place = self
             .notices
             .iter()
-            .position(|notice| matches!(notice, Notice::Connected { .. }))?;
+            .position(|notice| matches!(notice, Notice::Admitted(_)))?;
         match self.notices.remove(place) {
-            Notice::Connected { keys, path, .. } => Some((keys, path)),
+            Notice::Admitted(admitted) => Some((admitted.keys, admitted.path)),
             _ => None,
         }
     }
@@ -108,6 +109,11 @@ impl Server for Kept {
 
     fn take_event(&mut self) -> Option<Event> {
         self.transports.poll_event().map(|(_, event)| event)
+    }
+
+    fn admit(&mut self, now: Instant, _: Generation, peer: PeerId, sink: &mut Outgoing) {
+        self.transports.admit_peer(now, ROOM, peer, sink).unwrap();
+        self.keep_notices();
     }
 }
 

@@ -66,6 +66,8 @@ pub(crate) trait Server {
     fn timeout(&mut self, now: Instant, sink: &mut Outgoing);
     fn due(&self) -> Option<Instant>;
     fn take_event(&mut self) -> Option<Event>;
+    /// Lets a connected peer's media pass, as a control plane of this generation.
+    fn admit(&mut self, now: Instant, by: Generation, peer: PeerId, sink: &mut Outgoing);
 }
 
 impl Server for Core {
@@ -87,6 +89,14 @@ impl Server for Core {
 
     fn take_event(&mut self) -> Option<Event> {
         self.poll_event().map(|(_, event)| event)
+    }
+
+    fn admit(&mut self, now: Instant, by: Generation, peer: PeerId, sink: &mut Outgoing) {
+        let command = CommandFrame {
+            generation: by,
+            ..frame(Command::AdmitPeer { peer })
+        };
+        self.handle_command(now, command, sink);
     }
 }
 
@@ -376,6 +386,10 @@ pub(crate) struct World<S> {
     pub(crate) clients: Vec<Client>,
     pub(crate) events: Vec<Event>,
     pub(crate) weather: Weather,
+    /// Whoever connects is admitted at once.
+    pub(crate) admits: bool,
+    /// The newest control plane's.
+    pub(crate) generation: Generation,
     /// Address translation: a client's own address to the one that the server sees.
     pub(crate) translation: HashMap<SocketAddr, SocketAddr>,
     under_way: BinaryHeap<Reverse<InFlight>>,
@@ -390,6 +404,8 @@ impl<S: Server> World<S> {
             clients: Vec::new(),
             events: Vec::new(),
             weather: Box::new(|_, _, bytes| vec![bytes]),
+            admits: true,
+            generation: Generation(1),
             translation: HashMap::new(),
             under_way: BinaryHeap::new(),
             sequence: 0,
@@ -404,6 +420,12 @@ impl<S: Server> World<S> {
         let mut outgoing = Outgoing::default();
         let result = work(&mut self.server, self.now, &mut outgoing);
         while let Some(event) = self.server.take_event() {
+            if let Event::PeerConnected { peer, .. } = event
+                && self.admits
+            {
+                let by = self.generation;
+                self.server.admit(self.now, by, peer, &mut outgoing);
+            }
             // The forwarder's, every few seconds; nothing here looks at them.
             if !matches!(event, Event::Statistics { .. }) {
                 self.events.push(event);
@@ -544,6 +566,7 @@ impl World<Core> {
     }
 
     pub(crate) fn command(&mut self, command: CommandFrame) {
+        self.generation = self.generation.max(command.generation);
         self.with_server(|core, now, sink| core.handle_command(now, command, sink));
     }
 }

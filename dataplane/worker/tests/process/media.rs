@@ -56,12 +56,14 @@ fn wait_until_connected(
     worker: WorkerId,
     wanted: PeerId,
 ) -> (Dtls, SrtpProfile) {
-    wait_for(control, worker, |event| match event {
+    let agreed = wait_for(control, worker, |event| match event {
         Event::PeerConnected {
             peer, dtls, srtp, ..
         } => (*peer == wanted).then_some((*dtls, *srtp)),
         _ => None,
-    })
+    });
+    control.command(worker, ROOM, Command::AdmitPeer { peer: wanted });
+    agreed
 }
 
 #[test]
