@@ -5,14 +5,21 @@
 //! (`policies/*.cedar`), checked against their schema when they are loaded, and named in each
 //! record by the hash of all of them (45 CFR 164.308(a)(4), 164.312(a)(1)).
 //!
+//! [`consent`] and [`retention`] are law as data: who must agree before a consult is recorded, and
+//! how long its records are kept.
+//!
 //! Decisions are made on the control path only: joins, admissions, administration; never for a
 //! packet.
 #![forbid(unsafe_code)]
 
 mod action;
+pub mod consent;
 mod error;
+mod limits;
 mod policies;
 mod request;
+pub mod retention;
+pub mod rules;
 mod source;
 #[cfg(test)]
 mod tests;
