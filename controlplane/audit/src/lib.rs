@@ -21,20 +21,25 @@
 #![forbid(unsafe_code)]
 
 mod base64_text;
+mod bundle;
 mod checkpoint;
 mod detail;
 mod entry;
 mod entry_id;
 mod error;
 mod event;
+mod keyring;
 pub mod limits;
 mod note_key;
 mod proof;
 mod pseudonym;
 mod sealer;
+pub mod tiles;
 mod timestamp;
 mod tree;
+mod verification;
 
+pub use bundle::{ProofBundle, Proven};
 pub use checkpoint::{Checkpoint, Cosigned, SignedCheckpoint};
 pub use detail::{DetailKey, DetailKeyId, DetailScope, MasterKey, SealedDetail};
 pub use entry::{Entry, EntryActor, EntryAuthentication, EntryObject, EntryPatient, EntryPolicy};
@@ -44,6 +49,7 @@ pub use event::{
     Action, Actor, ActorKind, Authentication, Event, Fact, Object, Outcome, PolicyDecision,
     Purpose, Role,
 };
+pub use keyring::Keyring;
 pub use note_key::{KeyKind, LogKey, VerifyingKey};
 pub use proof::{ConsistencyProof, InclusionProof};
 pub use pseudonym::{Pseudonym, PseudonymKey, PseudonymKind};
@@ -51,3 +57,4 @@ pub use sealer::{Sealer, SealingRandom};
 pub use timestamp::Timestamp;
 pub use tlog_tiles::Hash;
 pub use tree::{StoredHashes, Tree};
+pub use verification::{Finding, Report, Source, Verification};

@@ -27,6 +27,9 @@ pub const LIST_TEXT_BYTES_MAX: usize = 64;
 /// small enough that the index of a stored hash cannot overflow.
 pub const TREE_SIZE_MAX: u64 = 1 << 48;
 
+/// Bytes of a log's name, so that its verifier key fits a fact of an entry.
+pub const ORIGIN_BYTES_MAX: usize = 128;
+
 /// Bytes of a checkpoint with its signatures: 100 signatures (C2SP signed-note's bound) of 200
 /// bytes, with room for the text.
 pub const CHECKPOINT_BYTES_MAX: usize = 32 << 10;

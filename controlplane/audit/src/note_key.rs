@@ -1,6 +1,6 @@
 //! Keys of signed notes (C2SP signed-note): the log's own, and those of witnesses.
 
-use crate::AuditError;
+use crate::{AuditError, limits::ORIGIN_BYTES_MAX};
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bedside_protocol::Secret;
@@ -18,9 +18,11 @@ impl LogKey {
     /// From a name and 32 random bytes.
     ///
     /// # Errors
-    /// [`AuditError::Malformed`] if the name is empty or holds white space or `+`.
+    /// [`AuditError::Malformed`] if the name is empty, longer than
+    /// [`ORIGIN_BYTES_MAX`], or holds white space or `+`.
     pub fn new(name: &str, seed: Secret<[u8; 32]>) -> Result<Self, AuditError> {
-        if !is_key_name_valid(name) || name.chars().any(char::is_control) {
+        let fine = is_key_name_valid(name) && !name.chars().any(char::is_control);
+        if !fine || name.len() > ORIGIN_BYTES_MAX {
             return Err(AuditError::Malformed("name of a key"));
         }
         let pair = Ed25519KeyPair::from_seed_unchecked(seed.expose())
