@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Which of our crates each crate may import (ARCHITECTURE.md, "Code map").
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("dataplane/protocol", &[]),
     ("dataplane/srtp", &[]),
     ("dataplane/core", &["bedside-protocol", "bedside-srtp"]),
@@ -21,6 +21,10 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("controlplane/audit", &["bedside-protocol"]),
     (
         "controlplane/policy",
+        &["bedside-audit", "bedside-protocol"],
+    ),
+    (
+        "controlplane/ledger",
         &["bedside-audit", "bedside-protocol"],
     ),
     ("controlplane/rooms", &["bedside-audit", "bedside-protocol"]),
