@@ -28,6 +28,8 @@ mod entry;
 mod entry_id;
 mod error;
 mod event;
+pub mod export;
+mod filter;
 mod keyring;
 pub mod limits;
 mod note_key;
@@ -49,6 +51,7 @@ pub use event::{
     Action, Actor, ActorKind, Authentication, Event, Fact, Object, Outcome, PolicyDecision,
     Purpose, Role,
 };
+pub use filter::Filter;
 pub use keyring::Keyring;
 pub use note_key::{KeyKind, LogKey, VerifyingKey};
 pub use proof::{ConsistencyProof, InclusionProof};

@@ -104,6 +104,14 @@ impl PseudonymKey {
         let id = base32(context.sign().as_ref());
         Pseudonym(format!("p{}_{id}", self.version))
     }
+
+    /// What to look for when somebody typed `text`: a pseudonym is taken as it is, a name gives
+    /// its own.
+    #[must_use]
+    pub fn search(&self, kind: PseudonymKind, text: &str) -> Pseudonym {
+        let name = || self.pseudonym(kind, &Phi::new(text.to_owned()));
+        text.parse().unwrap_or_else(|_| name())
+    }
 }
 
 impl fmt::Debug for PseudonymKey {
