@@ -60,4 +60,4 @@ pub use sealer::{Sealer, SealingRandom};
 pub use timestamp::Timestamp;
 pub use tlog_tiles::Hash;
 pub use tree::{StoredHashes, Tree};
-pub use verification::{Finding, Report, Source, Verification};
+pub use verification::{Finding, Report, Source, Table, Verification};

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 /// index that is their size.
 pub struct Verification {
     keyring: Keyring,
-    stored_hashes: bool,
+    table: Table,
     /// Entries that are missing from the tree: neither they nor their hashes are there.
     unknown: u64,
     /// The tree of the entries as they are.
@@ -41,6 +41,17 @@ pub struct Verification {
     checked: u64,
     findings: Vec<Finding>,
     unnamed: u64,
+}
+
+/// Which stored hashes a log has to have. They are what tells one changed entry from its neighbours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Table {
+    /// None, as an export of entries alone: only roots are compared.
+    None,
+    /// That of each leaf.
+    Leaves,
+    /// That of each complete subtree.
+    All,
 }
 
 struct Awaited {
@@ -72,14 +83,12 @@ impl Report {
 }
 
 impl Verification {
-    /// A verification that trusts `keys`. With `stored_hashes` the log's hash table is compared
-    /// too, which is what tells one changed entry from its neighbours; without, as for an export
-    /// of entries alone, only roots are.
+    /// A verification that trusts `keys`, of a log that keeps the hashes of `table`.
     #[must_use]
-    pub fn new(keys: Keyring, stored_hashes: bool) -> Self {
+    pub fn new(keys: Keyring, table: Table) -> Self {
         Self {
             keyring: keys,
-            stored_hashes,
+            table,
             unknown: 0,
             tree: Tree::new(),
             stored: None,
@@ -98,7 +107,8 @@ impl Verification {
         }
     }
 
-    /// The stored hash of number `index`; in order.
+    /// The stored hash of number `index`; in order. Those that [`Table`] does not ask for are
+    /// compared as well.
     pub fn stored_hash(&mut self, index: u64, hash: Hash) {
         self.hashes.push_back((index, hash));
     }
@@ -233,7 +243,7 @@ impl Verification {
         }
         let first = self.stored_index;
         self.stored_index += self.by_entries.len() as u64;
-        if !self.stored_hashes {
+        if self.table == Table::None {
             return true;
         }
         let mut differing = Vec::new();
@@ -243,7 +253,8 @@ impl Verification {
         for (level, (number, hash)) in (first..).zip(&self.by_entries).enumerate().skip(1) {
             let stored = take(&mut self.hashes, number);
             let right = [Some(hash), self.by_table.get(level)];
-            if stored.is_none() || !right.contains(&stored.as_ref()) {
+            let missing = stored.is_none() && self.table == Table::All;
+            if missing || stored.is_some_and(|hash| !right.contains(&Some(&hash))) {
                 differing.push(number);
             }
         }

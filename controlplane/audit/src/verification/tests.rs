@@ -76,7 +76,7 @@ impl Log {
     }
 
     fn verify_with(&self, outside: &[String]) -> Report {
-        let mut verification = Verification::new(keyring(), true);
+        let mut verification = Verification::new(keyring(), Table::All);
         for text in &self.checkpoints {
             verification.checkpoint(text, Source::Log);
         }
@@ -115,7 +115,7 @@ fn an_intact_log_has_no_findings() {
 #[test]
 fn entries_alone_verify_against_the_checkpoints() {
     let log = Log::of(100);
-    let mut verification = Verification::new(keyring(), false);
+    let mut verification = Verification::new(keyring(), Table::None);
     for (index, bytes) in &log.entries {
         for text in &log.checkpoints {
             let size = SignedCheckpoint::parse(text).unwrap().unverified().size;
@@ -126,6 +126,37 @@ fn entries_alone_verify_against_the_checkpoints() {
         verification.entry(*index, bytes);
     }
     assert!(verification.finish().is_intact());
+}
+
+#[test]
+fn a_table_of_leaves_names_entries_too() {
+    let mut log = Log::of(20);
+    log.hashes
+        .retain(|(number, _)| tlog_tiles::split_stored_hash_index(*number).0 == 0);
+    let verify = |log: &Log| {
+        let mut verification = Verification::new(keyring(), Table::Leaves);
+        for text in &log.checkpoints {
+            verification.checkpoint(text, Source::Log);
+        }
+        for &(number, hash) in &log.hashes {
+            verification.stored_hash(number, hash);
+        }
+        for (index, bytes) in &log.entries {
+            verification.entry(*index, bytes);
+        }
+        verification.finish().findings
+    };
+    assert_eq!(verify(&log), []);
+    let mut changed = log.clone();
+    changed.entries[7].1[0] ^= 1;
+    assert_eq!(verify(&changed), [Finding::Changed { index: 7 }]);
+    let mut removed = log.clone();
+    removed.hashes.remove(7);
+    let number = tlog_tiles::stored_hash_index(0, 7);
+    assert_eq!(
+        verify(&removed),
+        [Finding::HashChanged { number, entry: 7 }]
+    );
 }
 
 #[test]
@@ -392,7 +423,7 @@ fn bad_checkpoints_are_named() {
     );
 
     let log = Log::of(24);
-    let mut verification = Verification::new(keyring(), false);
+    let mut verification = Verification::new(keyring(), Table::None);
     for (index, bytes) in &log.entries {
         verification.entry(*index, bytes);
     }
@@ -417,7 +448,7 @@ fn bad_checkpoints_are_named() {
 #[test]
 fn a_gap_that_nothing_fills_is_named_once() {
     let log = Log::of(20);
-    let mut verification = Verification::new(keyring(), false);
+    let mut verification = Verification::new(keyring(), Table::None);
     for text in &log.checkpoints {
         verification.checkpoint(text, Source::Log);
     }
@@ -558,7 +589,7 @@ proptest! {
     fn nonsense_never_panics(
         feed in prop::collection::vec((0..3, 0..40_u64, any::<Vec<u8>>()), 0..60),
     ) {
-        let mut verification = Verification::new(keyring(), true);
+        let mut verification = Verification::new(keyring(), Table::All);
         let log = Log::of(24);
         for (kind, number, bytes) in feed {
             match kind {
@@ -596,7 +627,7 @@ fn verification_rate() {
         }
     }
     let start = std::time::Instant::now();
-    let mut verification = Verification::new(keyring(), true);
+    let mut verification = Verification::new(keyring(), Table::All);
     let (mut number, mut checkpoints) = (0, checkpoints.iter());
     for first in (0..ENTRIES).step_by(64) {
         verification.checkpoint(checkpoints.next().unwrap(), Source::Log);
