@@ -30,7 +30,12 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("controlplane/rooms", &["bedside-audit", "bedside-protocol"]),
     (
         "controlplane/server",
-        &["bedside-audit", "bedside-protocol", "bedside-rooms"],
+        &[
+            "bedside-audit",
+            "bedside-ledger",
+            "bedside-protocol",
+            "bedside-rooms",
+        ],
     ),
     ("controlplane/cli", &["bedside-protocol", "bedside-server"]),
     (

@@ -36,3 +36,11 @@ CREATE TABLE workforce_session (
 
 CREATE INDEX workforce_session_user ON workforce_session (user_id);
 CREATE INDEX workforce_session_provider ON workforce_session (provider_sid);
+
+-- Tokens that count once (RFC 7519 §4.1.7), until they have expired anyway.
+CREATE TABLE used_token (
+    id_sha256 BLOB PRIMARY KEY,
+    expires_s INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX used_token_expiry ON used_token (expires_s);

@@ -70,20 +70,24 @@ impl FromRef<Admin> for App {
 }
 
 impl Admin {
-    /// Where browsers find the page: as configured, or for a development server what is likely.
+    /// Where browsers find the page.
     pub(crate) fn url(&self) -> String {
-        if let Some(url) = &self.public_url {
-            return url.clone();
-        }
-        let address = self
-            .listen
-            .first()
-            .expect("a configuration without an address is refused");
-        if address.ip().is_loopback() || address.ip().is_unspecified() {
-            return format!("https://localhost:{}", address.port());
-        }
-        format!("https://{address}")
+        page_url(self.public_url.as_deref(), &self.listen)
     }
+}
+
+/// Where browsers find the page: as configured, or for a development server what is likely.
+pub(crate) fn page_url(public_url: Option<&str>, listen: &[SocketAddr]) -> String {
+    if let Some(url) = public_url {
+        return url.to_owned();
+    }
+    let address = listen
+        .first()
+        .expect("a configuration without an address is refused");
+    if address.ip().is_loopback() || address.ip().is_unspecified() {
+        return format!("https://localhost:{}", address.port());
+    }
+    format!("https://{address}")
 }
 
 /// Serves until told to stop.

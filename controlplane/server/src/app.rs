@@ -1,10 +1,13 @@
 //! What every request handler gets.
 
 use crate::dataplane::DataplaneStatus;
+use crate::identity::Identity;
 use crate::rooms::RoomsHandle;
 use crate::store::Store;
 use crate::token::Tokens;
+use bedside_ledger::Ledger;
 use bedside_rooms::Refusal;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// Handles to everything; cheap to clone.
@@ -13,6 +16,8 @@ pub(crate) struct App {
     pub(crate) rooms: RoomsHandle,
     pub(crate) tokens: Tokens,
     pub(crate) store: Store,
+    pub(crate) ledger: Ledger,
+    pub(crate) identity: Arc<Identity>,
     pub(crate) dataplane: watch::Receiver<DataplaneStatus>,
 }
 

@@ -47,6 +47,9 @@ pub enum Error {
     /// No data plane is there.
     #[error("{0}")]
     Dataplane(String),
+    /// The audit log cannot be opened, or is not what was written.
+    #[error("audit log: {0}")]
+    Audit(#[from] bedside_ledger::Error),
     /// The kernel gives no random numbers.
     #[error("no random numbers from the kernel: {0}")]
     Random(getrandom::Error),
@@ -79,7 +82,8 @@ impl Error {
             | Self::Certificate(_)
             | Self::Dataplane(_)
             | Self::Migration(_)
-            | Self::Database(_) => Blame::Operator,
+            | Self::Database(_)
+            | Self::Audit(_) => Blame::Operator,
             Self::Random(_) => Blame::Kernel,
             Self::TaskEnded(_) => Blame::Bug,
         }

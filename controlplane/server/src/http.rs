@@ -2,9 +2,11 @@
 
 mod cookies;
 mod headers;
+mod origin;
 
 pub(crate) use cookies::cookie;
 pub(crate) use headers::cors;
+pub(crate) use origin::is_same_origin;
 
 use crate::app::App;
 use crate::limits::REQUEST_TIMEOUT;

@@ -12,6 +12,7 @@ mod clock;
 mod config;
 mod dataplane;
 mod error;
+mod evidence;
 mod files;
 mod health;
 mod http;

@@ -123,6 +123,35 @@ pub const LINK_REQUESTS_PER_MINUTE: u32 = 60;
 /// Addresses whose questions are counted; when so many ask within a minute, further ones wait.
 pub const LINK_SOURCES_MAX: usize = 100_000;
 
+/// Time for one answer of the identity provider, from the look-up of its address to the end of the
+/// answer: a person waits for two or three of them.
+pub const PROVIDER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// An answer of the identity provider, bytes; a longer one is none. A key set of 100 RSA keys with
+/// certificate chains is about 500 KB.
+pub const PROVIDER_ANSWER_BYTES_MAX: usize = 1 << 20;
+
+/// How long the provider's keys and addresses are used before they are asked for again.
+pub const PROVIDER_KEYS_LIFETIME: Duration = Duration::from_secs(900);
+
+/// Between two questions that a token with an unknown key makes us ask: anybody can send one.
+pub const PROVIDER_REFRESH_MIN: Duration = Duration::from_secs(5);
+
+/// From the start of a login to its end: a person types a password and looks for a second factor.
+pub const LOGIN_LIFETIME: Duration = Duration::from_secs(600);
+
+/// Logins under way; when so many are, the oldest gives way. 1 KiB each.
+pub const LOGINS_MAX: usize = 10_000;
+
+/// Age of a logout token, seconds.
+pub const LOGOUT_TOKEN_LIFETIME_S: u64 = 120;
+
+/// Sessions of one person; the oldest gives way. A few browsers on a few machines.
+pub const SESSIONS_PER_USER_MAX: u32 = 16;
+
+/// Between looks for sessions whose time is over.
+pub const SESSION_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
 /// How old a proof of more than one factor may be for what needs a fresh one, seconds.
 pub const STEP_UP_S_MAX: i64 = 300;
 

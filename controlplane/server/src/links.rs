@@ -11,7 +11,7 @@ pub(crate) use rate::RateLimit;
 use crate::admin::{LinkReport, LinkRequest, Role};
 use crate::app::{App, Stopped};
 use crate::clock::since_epoch;
-use crate::http::cookie;
+use crate::http::{cookie, is_same_origin};
 use crate::limits::{ADMIN_VALIDITY_S_MAX, API_BODY_BYTES_MAX, DISPLAY_NAME_CHARACTERS_MAX};
 use crate::listener::PeerAddress;
 use crate::store::Store;
@@ -242,14 +242,8 @@ fn admit(limit: &RateLimit, peer: PeerAddress, headers: &HeaderMap) -> Result<()
     if !limit.admit(peer.0) {
         return Err(Refused::RateLimited);
     }
-    let (Some(origin), Some(host)) = (headers.get(ORIGIN), headers.get(HOST)) else {
-        return Ok(());
-    };
-    let ours = origin
-        .to_str()
-        .ok()
-        .and_then(|origin| origin.strip_prefix("https://"));
-    if ours.is_some_and(|origin| origin.as_bytes() == host.as_bytes()) {
+    // Programs name no origin, and have no visitor's cookie.
+    if !headers.contains_key(ORIGIN) || is_same_origin(headers) {
         Ok(())
     } else {
         Err(Refused::BadRequest)

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dataplane::{Client, DataplaneStatus};
+use crate::identity::{Identity, sessions};
 use crate::keys::ApiKeys;
 use crate::listener::{Front, bind};
 use crate::rooms::{Outlets, RoomsHandle, rooms};
@@ -12,7 +13,8 @@ use crate::store::Store;
 use crate::tls::{self, Certificate};
 use crate::token::Tokens;
 use crate::watch::Watch;
-use crate::{Error, files, http, links, webhooks};
+use crate::{Error, evidence, files, http, links, webhooks};
+use bedside_ledger::Ledger;
 use bedside_protocol::{Generation, Secret};
 use bedside_rooms::Rooms;
 use rustix::fs::{FlockOperation, flock};
@@ -61,6 +63,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let listeners = bind_all(&config.listen).await?;
     let listen: Vec<_> = listeners.iter().map(|(_, address)| *address).collect();
 
+    let ledger = evidence::open(&config).await?;
     let store = Store::open(&config.data_directory).await?;
     store.note_api_keys(keys.names()).await?;
     let tokens = Tokens::new(keys);
@@ -104,11 +107,15 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     };
     let admin_socket = config.admin_socket();
     let public_url = config.public_url.clone();
+    let url = admin::page_url(public_url.as_deref(), &listen);
+    let identity = Arc::new(Identity::new(&config.identity, &url)?);
     let admin_listener = admin::bind(&admin_socket)?;
     let app = App {
         rooms: rooms.clone(),
         tokens,
         store: store.clone(),
+        ledger: ledger.clone(),
+        identity,
         dataplane,
     };
     let (stop, stopping) = channel::channel(false);
@@ -127,6 +134,9 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         .endless
         .spawn(named("data-plane client", client.run()));
     tasks.endless.spawn(named("file watch", watch.run()));
+    tasks
+        .endless
+        .spawn(named("session sweep", sessions::sweep(app.clone())));
     tasks.ending.spawn(named(
         "admin socket",
         admin::run(admin_listener, admin.clone(), stopping.clone()),
@@ -149,6 +159,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         generation,
         rooms,
         store,
+        ledger,
         stop,
         tasks,
         writer,
@@ -169,6 +180,7 @@ pub struct Running {
     pub(crate) admin: Admin,
     pub(crate) rooms: RoomsHandle,
     pub(crate) store: Store,
+    ledger: Ledger,
     stop: channel::Sender<bool>,
     tasks: Tasks,
     writer: JoinHandle<()>,
@@ -200,6 +212,12 @@ impl Running {
     /// A request that makes no sense, or the database's.
     pub async fn create_link(&self, request: LinkRequest) -> Result<LinkReport, Error> {
         links::create(&self.store, &self.url(), request).await
+    }
+
+    /// How the workforce logs in.
+    #[cfg(test)]
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.admin.app.identity
     }
 
     /// Returns once a data plane is connected.
@@ -237,6 +255,7 @@ impl Running {
             tracing::error!("the task that stores room snapshots has failed");
         }
         self.store.close().await;
+        self.ledger.close().await;
     }
 }
 

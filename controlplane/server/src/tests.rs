@@ -1,7 +1,7 @@
 //! A whole server on the loopback: real TLS, real sockets, a scripted data plane.
 
 mod admin;
-mod client;
+pub(crate) mod client;
 mod dataplane;
 mod links;
 mod scripted;
@@ -23,15 +23,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A running server with a connected data plane, and what a test needs to talk to both.
-struct Bench {
-    running: Running,
+pub(crate) struct Bench {
+    pub(crate) running: Running,
     dataplane: ScriptedDataplane,
     tokens: Tokens,
     scratch: Scratch,
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::on(scratch()).await
     }
 
@@ -40,7 +40,7 @@ impl Bench {
         Self::configured(scratch, |_| {}).await
     }
 
-    async fn configured(scratch: Scratch, edit: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn configured(scratch: Scratch, edit: impl FnOnce(&mut Config)) -> Self {
         let mut config_here = config(scratch.path());
         edit(&mut config_here);
         let dataplane = ScriptedDataplane::listen(&config_here.dataplane_socket);
@@ -58,7 +58,7 @@ impl Bench {
     }
 
     /// Stops the server and gives its directory back.
-    async fn stop(self) -> Scratch {
+    pub(crate) async fn stop(self) -> Scratch {
         self.running.stop().await;
         self.scratch
     }
@@ -71,7 +71,7 @@ impl Bench {
         self.running.ca_file.clone().expect("development mode")
     }
 
-    fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::new(self.address(), &self.ca_file())
     }
 

@@ -3,8 +3,10 @@
 //! No session tickets, no session storage, no early data: nothing that decrypts a consult
 //! outlives its connection, and nothing can be replayed.
 
+mod client;
 mod development;
 
+pub(crate) use client::client;
 pub(crate) use development::ensure as ensure_development_certificate;
 
 use crate::clock::since_epoch;

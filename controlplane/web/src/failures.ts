@@ -29,6 +29,7 @@ export const FAILURE_CODES = [
   'room_closed',
   'joined_elsewhere',
   'not_allowed',
+  'log_in_first',
   'unexpected',
 ] as const;
 
@@ -56,6 +57,8 @@ export function failureOfApi(status: number, error: unknown): FailureCode {
     case 'link_used':
     case 'link_unknown':
     case 'session_ended':
+    case 'log_in_first':
+    case 'not_allowed':
     case 'rate_limited':
     case 'server_unavailable':
       return error;

@@ -26,3 +26,18 @@ export const MEDIA_TIMEOUT_MS = 15_000;
 
 /** Milliseconds that the page keeps looking for the first sound of a remote track. */
 export const FIRST_AUDIO_WATCH_MS = 60_000;
+
+/** Characters of a consult's label. */
+export const LABEL_LENGTH_MAX = 100;
+
+/** Milliseconds between two reports that somebody is in front of the page. */
+export const ACTIVITY_EVERY_MS = 30_000;
+
+/** Milliseconds between two looks whether the session is locked; the server decides it. */
+export const LOCK_CHECK_MS = 5_000;
+
+/** Milliseconds between two looks at the consults and who waits for them. */
+export const CLINIC_REFRESH_MS = 3_000;
+
+/** Consults whose waiting rooms are looked at; a clinician has a few open at a time. */
+export const LINKED_CONSULTS_MAX = 8;

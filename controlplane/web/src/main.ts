@@ -1,13 +1,17 @@
 /** The page: one state, the screen for it, and the events that lead from one to the next. */
 import { LogLevel, setLogLevel, type Room } from 'livekit-client';
+import { whoAmI } from './account';
 import { Announcer } from './announcer';
-import { lookUpLink, requestAdmission } from './api';
+import { lookUpLink, requestAdmission, type Admission, type Invitation } from './api';
 import { ChatLog, type ChatMessage } from './chat-log';
+import { Clinic } from './clinic';
+import { enterConsult, lookUpConsult } from './clinic-api';
 import { Consult, type ConsultListener } from './consult';
 import { h } from './dom';
 import { Failure, type FailureCode } from './failures';
 import { parseAddress } from './link';
 import { browserProblem, LocalMedia, permissionOf } from './media';
+import { ScreenLock } from './screen-lock';
 import { INITIAL, nameOr, next, openingOf, type Event, type State } from './state';
 import { text } from './strings';
 import { recallVisit, rememberVisit } from './tab-memory';
@@ -116,9 +120,12 @@ class Page implements ConsultListener {
 
   async #open(): Promise<void> {
     this.#consult.prepare();
-    switch (openingOf(this.#link, recallVisit())) {
+    if (this.#address.consult !== null) await this.#guardScreen();
+    switch (openingOf(this.#link, this.#address.consult, recallVisit())) {
       case 'look_up_link':
-        return this.#lookUp(this.#link!);
+        return this.#lookUp(() => lookUpLink(this.#link!));
+      case 'look_up_consult':
+        return this.#lookUp(() => lookUpConsult(this.#address.consult!));
       case 'return_to_call':
         return this.#rejoin();
       case 'show_left':
@@ -129,12 +136,24 @@ class Page implements ConsultListener {
     }
   }
 
-  /** Looks the link up and warms the devices up side by side. */
-  async #lookUp(link: string): Promise<void> {
+  /** Whoever is logged in may be away from the screen; the call does not notice. */
+  async #guardScreen(): Promise<void> {
+    try {
+      const me = await whoAmI();
+      if (me.kind !== 'user') return;
+      const inCall = () => this.#state.at === 'in_call' || this.#state.at === 'joining';
+      new ScreenLock(me, inCall, () => location.assign('/clinic'));
+    } catch {
+      // What follows asks the server too, and says what is wrong.
+    }
+  }
+
+  /** Looks the link or the consult up and warms the devices up side by side. */
+  async #lookUp(lookUp: () => Promise<Invitation>): Promise<void> {
     const mayOpen = this.#address.autojoin || (await devicesAreGranted());
     const devices = mayOpen ? this.#media.start() : null;
     try {
-      const invitation = await lookUpLink(link);
+      const invitation = await lookUp();
       this.#roomLabel = invitation.room_label;
       this.#send({ type: 'link_found', invitation });
       this.#clock.mark('pageReadyMs');
@@ -167,8 +186,7 @@ class Page implements ConsultListener {
     if (!this.#send({ type: 'join', from })) return;
     this.#clock.startJoin();
     try {
-      const link = from === 'link' ? this.#link : null;
-      const admission = await requestAdmission(link, this.#displayName);
+      const admission = await this.#admission(from);
       this.#clock.mark('admittedMs');
       this.#link = null;
       await this.#consult.connect(admission, devices);
@@ -177,10 +195,15 @@ class Page implements ConsultListener {
     }
   }
 
+  #admission(from: 'link' | 'session'): Promise<Admission> {
+    if (this.#address.consult !== null) return enterConsult(this.#address.consult);
+    return requestAdmission(from === 'link' ? this.#link : null, this.#displayName);
+  }
+
   #retry(): void {
     if (this.#displayName === '' && this.#link !== null) {
       this.#send({ type: 'open' });
-      void this.#lookUp(this.#link);
+      void this.#lookUp(() => lookUpLink(this.#link!));
     } else if (this.#link !== null) {
       void this.#enter('link', this.#media.start());
     } else {
@@ -237,7 +260,7 @@ class Page implements ConsultListener {
         this.#call = new CallView(this.#consult, this.#chatLog, this.#clock, this.#roomLabel);
         return this.#call.element;
       case 'left':
-        return leftScreen(() => void this.#rejoin());
+        return leftScreen(() => void this.#rejoin(), this.#address.consult !== null);
       case 'failed':
         return failureScreen(state.code, {
           retry: () => this.#retry(),
@@ -255,4 +278,6 @@ async function devicesAreGranted(): Promise<boolean> {
 // LiveKit's logs name rooms, participants and URLs; none of that belongs in a console.
 setLogLevel(LogLevel.silent);
 document.documentElement.lang = text.language;
-new Page().start(document.getElementById('app')!);
+const app = document.getElementById('app')!;
+if (location.pathname === '/clinic') void new Clinic().start(app);
+else new Page().start(app);

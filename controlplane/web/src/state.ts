@@ -55,14 +55,19 @@ function inRoom(state: State): boolean {
 }
 
 /** What a freshly loaded page should do, from what it can know without asking anyone. */
-export type Opening = 'look_up_link' | 'return_to_call' | 'show_left' | 'no_link';
+export type Opening = 'look_up_link' | 'look_up_consult' | 'return_to_call' | 'show_left' | 'no_link';
 
 /**
  * Chooses how a page begins. A link always wins: it was clicked just now. Without one, the tab's
  * own memory says whether this is a reload during a call, or after leaving it.
  */
-export function openingOf(link: string | null, memory: TabMemory): Opening {
+export function openingOf(
+  link: string | null,
+  consult: string | null,
+  memory: TabMemory,
+): Opening {
   if (link !== null) return 'look_up_link';
+  if (consult !== null && memory !== 'in_call') return 'look_up_consult';
   if (memory === 'in_call') return 'return_to_call';
   if (memory === 'left') return 'show_left';
   return 'no_link';

@@ -171,6 +171,11 @@ const failures: Record<FailureCode, FailureText> = {
     detail: 'Your permission to join is not valid any more.',
     steps: ['Open your link again. If that does not help, call your clinic.'],
   },
+  log_in_first: {
+    title: 'You are not logged in',
+    detail: 'Your session is over, or it is locked.',
+    steps: ['Open the page of your consults and log in.'],
+  },
   unexpected: {
     title: 'Something went wrong on this page',
     detail: 'This is our mistake, not yours.',
@@ -336,9 +341,55 @@ export const text = {
     ],
   },
 
+  clinic: {
+    title: 'Your consults',
+    loginTitle: 'Log in to your consults',
+    loginDetail: 'Use the account of your organisation. A second factor is needed.',
+    noLogin: 'This server has no log-in for clinicians. Use the personal link that you were given.',
+    logIn: 'Log in',
+    logOut: 'Log out',
+    lock: 'Lock screen',
+    consults: 'Open consults',
+    none: 'You have no open consult.',
+    unnamed: 'Consult',
+    openTitle: 'Open a consult',
+    label: 'What you call it (optional)',
+    labelHint: 'Your patient sees it. Leave out names and reasons for the visit.',
+    open: 'Open consult',
+    opened: 'The consult is open. Invite your patient next.',
+    join: 'Join',
+    invite: 'Invite a patient',
+    invited: 'A new link was made.',
+    link: 'Link for one patient',
+    linkOnce: 'It works once. Send it to nobody but your patient.',
+    copy: 'Copy',
+    copied: 'Copied. It works once; send it to nobody but your patient.',
+    copyByHand: 'The browser did not allow copying: press Ctrl and C, or hold to copy.',
+    end: 'End',
+    ended: 'The consult has ended.',
+    confirmEnd: 'End this consult for everybody in it?',
+    people: (count: number) => {
+      if (count === 0) return 'Nobody is in it.';
+      return count === 1 ? '1 person is in it.' : `${count} people are in it.`;
+    },
+    waits: (name: string) => `${name} waits`,
+    admit: 'Let in',
+    turnAway: 'Turn away',
+  },
+
+  lock: {
+    title: 'Locked',
+    detail: 'Nobody was here for a while, or you locked the screen. Log in again to go on.',
+    callGoesOn: 'Your consult goes on: the others still hear and see you.',
+    unlock: 'Log in to unlock',
+    unlockedTitle: 'Unlocked',
+    unlockedDetail: 'Go back to the window that was locked. You can close this one.',
+  },
+
   left: {
     title: 'You have left the consult',
     detail: 'Your camera and microphone are off. You can close this page, or go back in.',
     rejoin: 'Rejoin',
+    toConsults: 'Back to your consults',
   },
 } as const;

@@ -65,6 +65,7 @@ const PAGE = { name: 'index.html', type: 'text/html; charset=utf-8' };
 const FILES = new Map([
   ['/', PAGE],
   ['/consult', PAGE],
+  ['/clinic', PAGE],
   ['/app.js', { name: 'app.js', type: 'text/javascript' }],
   ['/app.css', { name: 'app.css', type: 'text/css' }],
 ]);

@@ -13,6 +13,7 @@ describe('address', () => {
     const address = parse('/consult?autojoin=1#b3Jhbmdl-_x');
     assert.deepEqual(address, {
       link: 'b3Jhbmdl-_x',
+      consult: null,
       autojoin: true,
       clean: '/consult?autojoin=1',
     });
@@ -30,6 +31,8 @@ describe('address', () => {
       assert.equal(parse(`/consult${hash}`).link, null, hash.slice(0, 20));
     }
     assert.equal(parse('/?autojoin=yes#abcdefgh').autojoin, false);
+    assert.equal(parse('/consult?consult=consult-a_B1').consult, 'consult-a_B1');
+    assert.equal(parse('/consult?consult=a%2F..%2Fb').consult, null);
   });
 });
 

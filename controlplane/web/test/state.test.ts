@@ -53,10 +53,12 @@ test('a failure can follow anything, and trying again starts over', () => {
 });
 
 test('a fresh page begins with its link, else with what the tab remembers', () => {
-  assert.equal(openingOf('token-token', 'left'), 'look_up_link');
-  assert.equal(openingOf(null, 'in_call'), 'return_to_call');
-  assert.equal(openingOf(null, 'left'), 'show_left');
-  assert.equal(openingOf(null, null), 'no_link');
+  assert.equal(openingOf('token-token', 'room', 'left'), 'look_up_link');
+  assert.equal(openingOf(null, 'room', 'in_call'), 'return_to_call');
+  assert.equal(openingOf(null, null, 'left'), 'show_left');
+  assert.equal(openingOf(null, 'room', 'left'), 'look_up_consult');
+  assert.equal(openingOf(null, null, 'in_call'), 'return_to_call');
+  assert.equal(openingOf(null, null, null), 'no_link');
 });
 
 test('somebody without a name is called by the role', () => {

@@ -1,13 +1,14 @@
 //! Who calls an endpoint, and how that was proven.
 
 use crate::app::App;
-use crate::clock::since_epoch;
-use crate::http::{Refused, cookie};
+use crate::http::{Refused, cookie, is_same_origin};
 use crate::identity::cookie as session_cookie;
+use crate::identity::sessions::is_locked;
 use crate::limits::STEP_UP_S_MAX;
 use crate::links;
 use crate::listener::PeerAddress;
 use crate::store::links::{Digest, Link, LinkState};
+use crate::store::now_s;
 use crate::store::users::{Session, User};
 use axum::extract::{FromRef, FromRequestParts};
 use axum::response::{IntoResponse, Response};
@@ -162,9 +163,8 @@ impl Principal {
     /// Whether more than one factor was shown within the last [`STEP_UP_S_MAX`] seconds: what
     /// break-glass, keys and revocation ask for.
     pub(crate) fn is_stepped_up(&self) -> bool {
-        let now_s = i64::try_from(since_epoch().as_secs()).unwrap_or(i64::MAX);
         self.mfa
-            .is_some_and(|mfa| now_s.saturating_sub(mfa.at_s) <= STEP_UP_S_MAX)
+            .is_some_and(|mfa| now_s().saturating_sub(mfa.at_s) <= STEP_UP_S_MAX)
     }
 
     /// The caller as an audit record names them, acting in `role`, or in their first one.
@@ -184,14 +184,27 @@ impl Principal {
 pub(crate) enum Unauthenticated {
     /// A token that is wrong.
     Token(Refusal),
+    /// A page of another site uses a visitor's session.
+    ForeignOrigin,
     /// The database cannot be read.
     Unavailable,
+}
+
+impl From<crate::Error> for Unauthenticated {
+    fn from(error: crate::Error) -> Self {
+        tracing::error!(%error, "a caller's session could not be looked up");
+        Self::Unavailable
+    }
 }
 
 impl IntoResponse for Unauthenticated {
     fn into_response(self) -> Response {
         Refused(match self {
             Self::Token(refusal) => refusal,
+            Self::ForeignOrigin => Refusal {
+                status: 403,
+                reason: "only this server's own pages may do this".to_owned(),
+            },
             Self::Unavailable => Refusal {
                 status: 503,
                 reason: "the database cannot be read; try again in a moment".to_owned(),
@@ -226,10 +239,7 @@ async fn identify(app: &App, parts: &Parts) -> Result<Principal, Unauthenticated
             .map_err(Unauthenticated::Token)?;
         return Ok(Principal::of_token(claims, &token, address));
     }
-    let found = of_cookies(app, parts, address).await.map_err(|error| {
-        tracing::error!(%error, "a caller's session could not be looked up");
-        Unauthenticated::Unavailable
-    })?;
+    let found = of_cookies(app, parts, address).await?;
     Ok(found.unwrap_or_else(|| Principal::unknown(address)))
 }
 
@@ -238,15 +248,21 @@ async fn of_cookies(
     app: &App,
     parts: &Parts,
     address: Option<IpAddr>,
-) -> Result<Option<Principal>, crate::Error> {
+) -> Result<Option<Principal>, Unauthenticated> {
     if let Some(token) = cookie(&parts.headers, session_cookie::NAME)
         && let Some((session, user)) = app.store.session(&links::hash(token)).await?
         && session.expires_s > now_s()
     {
+        let session = Session {
+            locked_s: is_locked(app.identity.config(), &session, now_s()).then_some(now_s()),
+            ..session
+        };
         let principal = Principal::of_session(&session, &user, address);
-        // What changes something is a person's doing; looking may be the page's.
-        if parts.method != Method::GET && !principal.locked {
-            app.store.touch_session(&session.digest, &user.id).await?;
+        let looks = [Method::GET, Method::HEAD].contains(&parts.method);
+        // Another site's page must not do anything with a visitor's session; every browser names
+        // the origin of what is not a mere look.
+        if !looks && !is_same_origin(&parts.headers) {
+            return Err(Unauthenticated::ForeignOrigin);
         }
         return Ok(Some(principal));
     }
@@ -272,10 +288,6 @@ pub(crate) fn credential(digest: &Digest) -> String {
         write!(text, "{byte:02x}").expect("a string can be written");
         text
     })
-}
-
-fn now_s() -> i64 {
-    i64::try_from(since_epoch().as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use super::links::Digest;
 use super::{Store, now_s};
 use crate::Error;
+use crate::limits::SESSIONS_PER_USER_MAX;
 use bedside_audit::Role;
 use bedside_protocol::Phi;
 use sqlx::Row as _;
@@ -174,6 +175,15 @@ impl Store {
         .bind(session.locked_s)
         .execute(&mut *transaction)
         .await?;
+        sqlx::query(
+            "DELETE FROM workforce_session WHERE user_id = ?1 AND token_sha256 NOT IN
+                (SELECT token_sha256 FROM workforce_session WHERE user_id = ?1
+                 ORDER BY created_s DESC, expires_s DESC LIMIT ?2)",
+        )
+        .bind(&session.user)
+        .bind(SESSIONS_PER_USER_MAX)
+        .execute(&mut *transaction)
+        .await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -259,6 +269,61 @@ impl Store {
             .execute(&self.pool)
             .await?;
         Ok(changed.rows_affected() > 0)
+    }
+
+    /// Ends the sessions that belong to one at the provider, or to all of a person's there.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub(crate) async fn end_sessions_at_provider(
+        &self,
+        issuer: &str,
+        subject: Option<&str>,
+        sid: Option<&str>,
+    ) -> Result<Vec<Session>, Error> {
+        sqlx::query(
+            "DELETE FROM workforce_session
+             WHERE user_id IN (SELECT id FROM workforce_user
+                    WHERE issuer = ?1 AND (?2 IS NULL OR subject = ?2))
+                AND (?3 IS NULL OR provider_sid = ?3)
+             RETURNING *, roles AS session_roles, created_s AS session_created_s",
+        )
+        .bind(issuer)
+        .bind(subject)
+        .bind(sid)
+        .fetch_all(&self.pool)
+        .await?
+        .iter()
+        .map(session_of)
+        .collect()
+    }
+
+    /// Uses up a token that counts once; whether this was the first time. It is remembered until
+    /// `expires_s`.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub(crate) async fn use_token(&self, id: &Digest, expires_s: i64) -> Result<bool, Error> {
+        let added = sqlx::query(
+            "INSERT INTO used_token (id_sha256, expires_s) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(id.as_slice())
+        .bind(expires_s)
+        .execute(&self.pool)
+        .await?;
+        Ok(added.rows_affected() > 0)
+    }
+
+    /// Forgets used tokens that have expired.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub(crate) async fn forget_used_tokens(&self) -> Result<(), Error> {
+        sqlx::query("DELETE FROM used_token WHERE expires_s < ?")
+            .bind(now_s())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 
     /// Ends every session of a user; how many.

@@ -20,28 +20,28 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite;
 use tungstenite::client::IntoClientRequest as _;
 
-pub(super) struct Client {
+pub(crate) struct Client {
     address: SocketAddr,
     config: ClientConfig,
 }
 
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: String,
+pub(crate) struct Answer {
+    pub(crate) status: String,
     /// Names in lower case.
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
     /// The same, where it is not text.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Answer {
     /// The body, which must be JSON.
-    pub(super) fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("JSON: {self:?}"))
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find_map(|(known, value)| (known == name).then_some(value.as_str()))
@@ -49,7 +49,7 @@ impl Answer {
 }
 
 impl Client {
-    pub(super) fn new(address: SocketAddr, ca_file: &Path) -> Self {
+    pub(crate) fn new(address: SocketAddr, ca_file: &Path) -> Self {
         let mut roots = RootCertStore::empty();
         let authority = CertificateDer::from_pem_file(ca_file).expect("PEM");
         roots.add(authority).expect("an authority");
@@ -63,28 +63,28 @@ impl Client {
     }
 
     /// Keeps what the server gives for resumption, to see whether it gives anything.
-    pub(super) fn remembering(&mut self) -> Arc<dyn ClientSessionStore> {
+    pub(crate) fn remembering(&mut self) -> Arc<dyn ClientSessionStore> {
         let store: Arc<dyn ClientSessionStore> = Arc::new(ClientSessionMemoryCache::new(8));
         self.config.resumption = Resumption::store(Arc::clone(&store));
         store
     }
 
-    pub(super) fn config(&mut self) -> &mut ClientConfig {
+    pub(crate) fn config(&mut self) -> &mut ClientConfig {
         &mut self.config
     }
 
-    pub(super) async fn connect(&self) -> io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn connect(&self) -> io::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(self.address).await?;
         TlsConnector::from(Arc::new(self.config.clone()))
             .connect(server_name(), stream)
             .await
     }
 
-    pub(super) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.request("GET", path, &[]).await
     }
 
-    pub(super) async fn request(
+    pub(crate) async fn request(
         &self,
         method: &str,
         path: &str,
@@ -94,7 +94,7 @@ impl Client {
     }
 
     /// A request with a body, where `body` is not empty.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         method: &str,
         path: &str,
@@ -127,7 +127,7 @@ impl Client {
     }
 
     /// Opens a signalling connection; the error is the HTTP status that refused it.
-    pub(super) async fn signal(&self, path: &str, token: &str) -> Result<Signal, u16> {
+    pub(crate) async fn signal(&self, path: &str, token: &str) -> Result<Signal, u16> {
         let mut request = format!("wss://localhost{path}")
             .into_client_request()
             .expect("a URL");
@@ -144,13 +144,13 @@ impl Client {
 }
 
 /// A signalling connection's client end.
-pub(super) struct Signal {
-    pub(super) socket: WebSocketStream<TlsStream<TcpStream>>,
+pub(crate) struct Signal {
+    pub(crate) socket: WebSocketStream<TlsStream<TcpStream>>,
 }
 
 /// How the server ended a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Ended {
+pub(crate) enum Ended {
     /// With a WebSocket close frame.
     Closed(u16),
     /// By dropping TCP.
@@ -158,7 +158,7 @@ pub(super) enum Ended {
 }
 
 impl Signal {
-    pub(super) async fn send(&mut self, message: signal_request::Message) {
+    pub(crate) async fn send(&mut self, message: signal_request::Message) {
         let request = SignalRequest {
             message: Some(message),
         };
@@ -166,12 +166,12 @@ impl Signal {
             .await;
     }
 
-    pub(super) async fn send_frame(&mut self, frame: tungstenite::Message) {
+    pub(crate) async fn send_frame(&mut self, frame: tungstenite::Message) {
         self.socket.send(frame).await.expect("the server reads");
     }
 
     /// The next message in a binary frame.
-    pub(super) async fn next(&mut self) -> signal_response::Message {
+    pub(crate) async fn next(&mut self) -> signal_response::Message {
         let next = async {
             loop {
                 let frame = self.socket.next().await.expect("open").expect("open");
@@ -187,7 +187,7 @@ impl Signal {
     }
 
     /// The first message that `wanted` picks; those before it are dropped.
-    pub(super) async fn until<T>(
+    pub(crate) async fn until<T>(
         &mut self,
         wanted: impl Fn(signal_response::Message) -> Option<T>,
     ) -> T {
@@ -199,7 +199,7 @@ impl Signal {
     }
 
     /// Reads until the end.
-    pub(super) async fn end(&mut self) -> Ended {
+    pub(crate) async fn end(&mut self) -> Ended {
         let end = async {
             loop {
                 match self.socket.next().await {
@@ -215,11 +215,11 @@ impl Signal {
     }
 }
 
-pub(super) fn server_name() -> ServerName<'static> {
+pub(crate) fn server_name() -> ServerName<'static> {
     ServerName::try_from("localhost").expect("a name")
 }
 
-pub(super) fn parse(bytes: &[u8]) -> Answer {
+pub(crate) fn parse(bytes: &[u8]) -> Answer {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
     let (head, body) = end.map_or((bytes, &[][..]), |end| (&bytes[..end], &bytes[end + 4..]));
     let head = String::from_utf8_lossy(head);

@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::limits::WEBHOOK_ANSWER_BYTES_MAX;
+use crate::tls;
 use axum::body::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
 use http::uri::PathAndQuery;
@@ -9,10 +10,8 @@ use http::{HeaderValue, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::version::TLS13;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -47,7 +46,7 @@ impl Target {
         }
         let tls = if secure {
             let name = ServerName::try_from(host.clone()).map_err(|_| refuse())?;
-            Some((Arc::new(tls(ca_file)?), name))
+            Some((Arc::new(tls::client(ca_file)?), name))
         } else {
             None
         };
@@ -64,29 +63,6 @@ impl Target {
             tls,
         })
     }
-}
-
-/// The same rules as for those who connect to us: TLS 1.3 and nothing else.
-fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, Error> {
-    let mut roots = RootCertStore::empty();
-    match ca_file {
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(path) => {
-            let bytes = std::fs::read(path).map_err(|error| Error::file(path, error))?;
-            let authorities: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
-            let authorities =
-                authorities.map_err(|_| Error::file(path, "holds no PEM certificate"))?;
-            if roots.add_parsable_certificates(authorities).0 == 0 {
-                return Err(Error::file(path, "holds no certificate of an authority"));
-            }
-        }
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&TLS13])
-        .map_err(|error| Error::Certificate(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
 }
 
 /// Why an event did not arrive.

@@ -13,7 +13,8 @@ export function waitingScreen(words: string, hint: string): HTMLElement {
   );
 }
 
-export function leftScreen(rejoin: () => void): HTMLElement {
+/** `clinician`: there is a page of consults to go back to. */
+export function leftScreen(rejoin: () => void, clinician: boolean): HTMLElement {
   const button = h(
     'button',
     { type: 'button', class: 'button primary', 'data-testid': 'rejoin' },
@@ -29,6 +30,7 @@ export function leftScreen(rejoin: () => void): HTMLElement {
       h('h1', { tabindex: -1 }, text.left.title),
       h('p', {}, text.left.detail),
       button,
+      clinician && h('a', { class: 'button', href: '/clinic' }, text.left.toConsults),
     ),
   );
 }

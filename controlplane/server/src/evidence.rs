@@ -1,0 +1,46 @@
+//! The audit log of this control plane: opened before anything listens, closed after everything
+//! else has ended (45 CFR 164.312(b)).
+
+use crate::config::{Config, MirrorConfig};
+use crate::{Error, files};
+use bedside_ledger::{Database, Ledger, LedgerConfig, WitnessConfig};
+use bedside_protocol::Secret;
+
+/// Opens the log and checks it against what was signed.
+///
+/// # Errors
+/// [`Error::Audit`] with what to do; [`Error::File`]; [`Error::Config`].
+pub(crate) async fn open(config: &Config) -> Result<Ledger, Error> {
+    Ok(Ledger::open(&ledger_config(config)?).await?)
+}
+
+fn ledger_config(config: &Config) -> Result<LedgerConfig, Error> {
+    let mut ledger = LedgerConfig::in_directory(&config.data_directory);
+    if let Some(path) = &config.audit.postgres_url_file {
+        let url = files::read_secret(path)?;
+        ledger.database = Database::Postgres(Secret::new(url.expose().trim().to_owned()));
+    }
+    ledger.origin = config.public_host().map(|host| format!("{host}/audit"));
+    for mirror in &config.audit.mirrors {
+        match mirror {
+            MirrorConfig::File(path) => ledger.mirrors.push(path.clone()),
+            MirrorConfig::Syslog(_) | MirrorConfig::SyslogTls(_) => {
+                return Err(Error::Config(
+                    "`audit.mirrors`: this release copies checkpoints to files only; name a file"
+                        .to_owned(),
+                ));
+            }
+        }
+    }
+    ledger.witnesses = config
+        .audit
+        .witnesses
+        .iter()
+        .map(|witness| WitnessConfig {
+            url: witness.url.clone(),
+            vkey: witness.vkey.clone(),
+            ca_file: witness.ca_file.clone(),
+        })
+        .collect();
+    Ok(ledger)
+}

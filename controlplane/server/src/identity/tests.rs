@@ -1,0 +1,394 @@
+//! A whole server and a provider that says what a test wants it to say.
+
+mod scripted;
+
+use crate::identity::principal::credential;
+use crate::links::hash;
+use crate::testing::scratch;
+use crate::tests::Bench;
+use crate::tests::client::{Answer, Client};
+use bedside_audit::Role;
+use http::header::{COOKIE, LOCATION, ORIGIN, SET_COOKIE};
+use scripted::{Lie, ScriptedProvider};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// A server that logs in at `provider`.
+async fn bench(provider: &ScriptedProvider) -> Bench {
+    let issuer = provider.issuer();
+    Bench::configured(scratch(), |config| {
+        config.identity.issuer = Some(issuer);
+        config.identity.client_id = Some("bedside".to_owned());
+        config.identity.roles = BTreeMap::from([
+            ("doctors".to_owned(), Role::Clinician),
+            ("security".to_owned(), Role::SecurityOfficer),
+        ]);
+    })
+    .await
+}
+
+/// What a browser has.
+#[derive(Default)]
+struct Browser {
+    cookies: BTreeMap<String, String>,
+}
+
+impl Browser {
+    async fn get(&mut self, client: &Client, path: &str) -> Answer {
+        self.send(client, "GET", path, &[]).await
+    }
+
+    /// As the page does.
+    async fn post(&mut self, client: &Client, path: &str) -> Answer {
+        let ours = [(ORIGIN.as_str(), "https://localhost")];
+        self.send(client, "POST", path, &ours).await
+    }
+
+    async fn send(
+        &mut self,
+        client: &Client,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let cookies: Vec<_> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let cookies = cookies.join("; ");
+        let mut all = vec![(COOKIE.as_str(), cookies.as_str())];
+        all.extend(headers);
+        let answer = client.request(method, path, &all).await;
+        for (name, value) in &answer.headers {
+            if name == SET_COOKIE.as_str() {
+                let (name, value) = value.split_once('=').expect("a pair");
+                let value = value.split(';').next().expect("a value");
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        answer
+    }
+
+    /// Follows `/login` to the provider and back.
+    async fn log_in(&mut self, client: &Client, provider: &ScriptedProvider, path: &str) -> Answer {
+        let away = self.get(client, path).await;
+        assert_eq!(away.status, "303", "{away:?}");
+        let back = provider.authorize(away.header(LOCATION.as_str()).expect("there"));
+        self.get(client, &back).await
+    }
+
+    async fn me(&mut self, client: &Client) -> Value {
+        self.get(client, "/api/me").await.json()
+    }
+}
+
+fn troubled(answer: &Answer, status: &str, code: &str) {
+    assert_eq!(answer.status, status, "{answer:?}");
+    let said = format!("data-code=\"{code}\"");
+    assert!(answer.body.contains(&said), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_clinician_logs_in_locks_unlocks_and_logs_out() {
+    let provider = ScriptedProvider::start().await;
+    let bench = bench(&provider).await;
+    let client = bench.client();
+    let mut browser = Browser::default();
+    assert_eq!(browser.me(&client).await["kind"], "unknown");
+
+    let back = browser.log_in(&client, &provider, "/login").await;
+    assert_eq!(back.status, "303", "{back:?}");
+    assert_eq!(back.header(LOCATION.as_str()), Some("/clinic"));
+    let set = back.header(SET_COOKIE.as_str()).expect("a session");
+    for attribute in [
+        "__Host-bedside=",
+        "HttpOnly",
+        "Secure",
+        "SameSite=Strict",
+        "Path=/;",
+    ] {
+        assert!(set.contains(attribute), "{set}");
+    }
+    let me = browser.me(&client).await;
+    assert_eq!(me["kind"], "user");
+    assert_eq!(me["roles"], json!(["clinician"]));
+    assert_eq!(
+        (&me["locked"], &me["stepped_up"]),
+        (&json!(false), &json!(true))
+    );
+    assert_eq!(me["idle_s"], 900);
+    let id = me["id"].clone();
+
+    assert_eq!(
+        browser.post(&client, "/api/session/lock").await.status,
+        "204"
+    );
+    let me = browser.me(&client).await;
+    assert_eq!((&me["locked"], &me["roles"]), (&json!(true), &json!([])));
+
+    // Another person does not unlock it; the same one does, and gets another cookie.
+    let locked = browser.cookies["__Host-bedside"].clone();
+    provider.say(|claims| claims["sub"] = json!("somebody else"));
+    let other = browser
+        .log_in(&client, &provider, "/login?for=unlock")
+        .await;
+    troubled(&other, "403", "other_user");
+    provider.say(|claims| claims["sub"] = json!("ada"));
+    let back = browser
+        .log_in(&client, &provider, "/login?for=unlock")
+        .await;
+    assert_eq!(back.header(LOCATION.as_str()), Some("/clinic?unlocked=1"));
+    assert_ne!(browser.cookies["__Host-bedside"], locked);
+    let me = browser.me(&client).await;
+    assert_eq!((&me["locked"], &me["id"]), (&json!(false), &id));
+    // The old cookie is worth nothing.
+    let mut old = Browser::default();
+    old.cookies.insert("__Host-bedside".to_owned(), locked);
+    assert_eq!(old.me(&client).await["kind"], "unknown");
+
+    assert_eq!(browser.post(&client, "/logout").await.status, "204");
+    assert_eq!(browser.me(&client).await["kind"], "unknown");
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn whatever_a_provider_lies_about_nobody_is_let_in() {
+    let provider = ScriptedProvider::start().await;
+    let bench = bench(&provider).await;
+    let client = bench.client();
+    for lie in Lie::ALL {
+        provider.lie(lie);
+        let mut browser = Browser::default();
+        let back = browser.log_in(&client, &provider, "/login").await;
+        assert_ne!(back.status, "303", "{lie:?}");
+        troubled(&back, "502", "provider_wrong");
+        assert_eq!(browser.me(&client).await["kind"], "unknown", "{lie:?}");
+    }
+    provider.be_honest();
+    let mut browser = Browser::default();
+    let back = browser.log_in(&client, &provider, "/login").await;
+    assert_eq!(back.status, "303", "{back:?}");
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_second_factor_or_a_role_nobody_is_let_in() {
+    let provider = ScriptedProvider::start().await;
+    let bench = bench(&provider).await;
+    let client = bench.client();
+    let mut browser = Browser::default();
+    provider.say(|claims| claims["amr"] = json!(["pwd"]));
+    let back = browser.log_in(&client, &provider, "/login").await;
+    troubled(&back, "403", "no_second_factor");
+    provider.say(|claims| {
+        claims["amr"] = json!(["pwd", "otp"]);
+        claims["roles"] = json!(["cooks"]);
+    });
+    let back = browser.log_in(&client, &provider, "/login").await;
+    troubled(&back, "403", "no_role");
+    assert_eq!(browser.me(&client).await["kind"], "unknown");
+    assert!(
+        bench
+            .running
+            .store
+            .users(10)
+            .await
+            .expect("reads")
+            .is_empty()
+    );
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_login_counts_once_and_in_the_browser_that_began_it() {
+    let provider = ScriptedProvider::start().await;
+    let bench = bench(&provider).await;
+    let client = bench.client();
+    let mut browser = Browser::default();
+    let away = browser.get(&client, "/login").await;
+    let back = provider.authorize(away.header(LOCATION.as_str()).expect("there"));
+    let mut other = Browser::default();
+    troubled(
+        &other.get(&client, &back).await,
+        "400",
+        "login_other_browser",
+    );
+    assert_eq!(browser.get(&client, &back).await.status, "303");
+    troubled(&browser.get(&client, &back).await, "400", "login_unknown");
+    troubled(
+        &browser.get(&client, "/oidc/callback").await,
+        "400",
+        "login_unknown",
+    );
+    // Another login with the same code: the provider does not take it twice.
+    let away = browser.get(&client, "/login").await;
+    let again = provider.authorize(away.header(LOCATION.as_str()).expect("there"));
+    let code = |path: &str| path.split("code=").nth(1).expect("there").to_owned();
+    let replayed = again.replace(&code(&again), &code(&back));
+    troubled(
+        &browser.get(&client, &replayed).await,
+        "400",
+        "login_unknown",
+    );
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_provider_may_rotate_its_keys_and_be_away() {
+    let mut provider = ScriptedProvider::start().await;
+    let bench = bench(&provider).await;
+    let client = bench.client();
+    let mut browser = Browser::default();
+    let back = browser.log_in(&client, &provider, "/login").await;
+    assert_eq!(back.status, "303", "{back:?}");
+    provider.rotate_keys();
+    // Not asked for again within a few seconds: the token is refused rather than believed.
+    let back = browser.log_in(&client, &provider, "/login").await;
+    troubled(&back, "502", "provider_wrong");
+    bench.running.identity().forget_provider().await;
+    let back = browser.log_in(&client, &provider, "/login").await;
+    assert_eq!(back.status, "303", "{back:?}");
+    provider.stop().await;
+    bench.running.identity().forget_provider().await;
+    let away = browser.get(&client, "/login").await;
+    troubled(&away, "502", "provider_unreachable");
+    // Who is in stays in.
+    assert_eq!(browser.me(&client).await["kind"], "user");
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn the_provider_ends_sessions_by_back_channel() {
+    let provider = ScriptedProvider::start().await;
+    let bench = bench(&provider).await;
+    let client = bench.client();
+    let mut browser = Browser::default();
+    browser.log_in(&client, &provider, "/login").await;
+    assert_eq!(browser.me(&client).await["kind"], "user");
+    let send = async |token: String| {
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        let body = format!("logout_token={token}");
+        client
+            .send("POST", "/oidc/backchannel-logout", &form, body.as_bytes())
+            .await
+    };
+    for (wrong, reason) in [
+        ("garbage".to_owned(), "id_token_malformed"),
+        (
+            provider.logout_token(|claims| claims["aud"] = json!("other")),
+            "id_token_audience",
+        ),
+        (
+            provider.logout_token(|claims| claims["nonce"] = json!("x")),
+            "id_token_malformed",
+        ),
+        (
+            provider.logout_token(|claims| claims["events"] = json!({})),
+            "id_token_malformed",
+        ),
+        (
+            provider.logout_token(|claims| claims["iat"] = json!(1)),
+            "id_token_expired",
+        ),
+        (provider.logout_token_by_secret(), "id_token_algorithm"),
+    ] {
+        let answer = send(wrong).await;
+        assert_eq!(answer.status, "400", "{answer:?}");
+        assert_eq!(answer.json()["error_description"], reason);
+    }
+    assert_eq!(browser.me(&client).await["kind"], "user");
+    let elsewhere = provider.logout_token(|claims| claims["sid"] = json!("another session"));
+    assert_eq!(send(elsewhere).await.status, "200");
+    assert_eq!(browser.me(&client).await["kind"], "user");
+    let token = provider.logout_token(|_| {});
+    assert_eq!(send(token.clone()).await.status, "200");
+    assert_eq!(browser.me(&client).await["kind"], "unknown");
+    assert_eq!(send(token).await.status, "400", "once is enough");
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn other_sites_pages_cannot_use_a_session() {
+    let provider = ScriptedProvider::start().await;
+    let bench = bench(&provider).await;
+    let client = bench.client();
+    let mut browser = Browser::default();
+    browser.log_in(&client, &provider, "/login").await;
+    for origin in ["https://elsewhere.example", "http://localhost", "null"] {
+        let foreign = [(ORIGIN.as_str(), origin)];
+        let answer = browser.send(&client, "POST", "/logout", &foreign).await;
+        assert_eq!(answer.status, "403", "{answer:?}");
+    }
+    let answer = browser.send(&client, "POST", "/logout", &[]).await;
+    assert_eq!(answer.status, "403", "a browser names its page");
+    assert_eq!(browser.me(&client).await["kind"], "user");
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn idle_sessions_lock_and_old_ones_end() {
+    let provider = ScriptedProvider::start().await;
+    let bench = bench(&provider).await;
+    let client = bench.client();
+    let mut browser = Browser::default();
+    browser.log_in(&client, &provider, "/login").await;
+    let app = &bench.running.admin.app;
+    let now_s = crate::store::now_s();
+    super::sessions::sweep_once(app, now_s + 900)
+        .await
+        .expect("written");
+    assert_eq!(browser.me(&client).await["locked"], false);
+    super::sessions::sweep_once(app, now_s + 902)
+        .await
+        .expect("written");
+    assert_eq!(browser.me(&client).await["locked"], true);
+    // What is locked does nothing, not even note activity.
+    browser.post(&client, "/api/session/activity").await;
+    assert_eq!(browser.me(&client).await["locked"], true);
+    super::sessions::sweep_once(app, now_s + 43_201)
+        .await
+        .expect("written");
+    assert_eq!(browser.me(&client).await["kind"], "unknown");
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_revoked_user_is_out_and_stays_out() {
+    let provider = ScriptedProvider::start().await;
+    let bench = bench(&provider).await;
+    let client = bench.client();
+    let mut browser = Browser::default();
+    browser.log_in(&client, &provider, "/login").await;
+    let id = browser.me(&client).await["id"]
+        .as_str()
+        .expect("text")
+        .to_owned();
+    let app = &bench.running.admin.app;
+    assert_eq!(
+        super::users::revoke(app, &id).await.expect("written"),
+        Some(1)
+    );
+    assert_eq!(browser.me(&client).await["kind"], "unknown");
+    let back = browser.log_in(&client, &provider, "/login").await;
+    troubled(&back, "403", "user_revoked");
+    assert_eq!(
+        super::users::revoke(app, "U_none").await.expect("written"),
+        None
+    );
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_provider_the_page_says_so() {
+    let bench = Bench::new().await;
+    let client = bench.client();
+    troubled(&client.get("/login").await, "404", "no_provider");
+    assert_eq!(client.get("/api/me").await.json()["login"], false);
+    bench.stop().await;
+}
+
+#[test]
+fn a_credential_names_its_digest() {
+    assert_eq!(credential(&hash("x")).len(), 16);
+}
