@@ -1,7 +1,7 @@
 //! `cargo xtask test`.
 
 use crate::{
-    build::{consult_page, npm_install, program},
+    build::{consult_page, npm_install, program, programs},
     prerequisites,
     run::{answers, command, output, root, run},
 };
@@ -93,7 +93,38 @@ fn rust(_: &Test) -> Result<()> {
         "bedside-dataplane",
     ];
     run(&mut command("cargo", &processes))?;
-    run(command("cargo", &["test", "--locked", "--workspace"]).env("BEDSIDE_SLOW_TESTS", "1"))
+    let python = audit_python()?;
+    run(command("cargo", &["test", "--locked", "--workspace"])
+        .env("BEDSIDE_SLOW_TESTS", "1")
+        .env("BEDSIDE_TEST_AUDIT_PYTHON", python))
+}
+
+/// A virtual environment with what others wrote to check audit logs and FHIR resources.
+fn audit_python() -> Result<PathBuf> {
+    let interpreter = python_3_12()
+        .context("the tests need Python 3.12 or later: install it, or pyenv install 3.12")?;
+    let requirements = root().join("tests/evidence/requirements.txt");
+    let environment = programs(false).with_file_name("python-evidence");
+    python_environment(&interpreter, &requirements, &environment)
+}
+
+/// A Python that is new enough for aics-tlog: on the path, or one of pyenv's.
+fn python_3_12() -> Option<String> {
+    let new_enough = "import sys; sys.exit(sys.version_info < (3, 12))";
+    let on_path = ["python3", "python3.12", "python3.13", "python3.14"].map(str::to_owned);
+    let pyenv = output("pyenv", &["root"]).into_iter().flat_map(|root| {
+        let versions = fs::read_dir(Path::new(&root).join("versions"));
+        let versions = versions.into_iter().flatten().filter_map(Result::ok);
+        versions.map(|version| {
+            version
+                .path()
+                .join("bin/python3")
+                .to_string_lossy()
+                .into_owned()
+        })
+    });
+    let mut candidates = on_path.into_iter().chain(pyenv);
+    candidates.find(|python| answers(&[python, "-c", new_enough]))
 }
 
 /// The release build, because its instructions are the ones that users pay for: a profile of its own
@@ -131,7 +162,8 @@ fn clients(test: &Test) -> Result<()> {
     let programs = crate::build::Build { dev: true }.run()?;
     let folder = root().join("tests/clients");
     npm_install(&folder)?;
-    let python = python_environment(&folder, &programs)?;
+    let environment = programs.with_file_name("python-clients");
+    let python = python_environment("python3", &folder.join("requirements.txt"), &environment)?;
     let mut scenarios: Vec<PathBuf> = fs::read_dir(&folder)?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.to_string_lossy().ends_with(".test.mjs"))
@@ -177,19 +209,21 @@ fn clients(test: &Test) -> Result<()> {
         .env("BEDSIDE_TEST_PYTHON", python))
 }
 
-/// A virtual environment with LiveKit's Python SDK; returns its interpreter.
-fn python_environment(folder: &Path, programs: &Path) -> Result<PathBuf> {
-    let environment = programs.with_file_name("python-clients");
+/// A virtual environment with the packages of `requirements`; returns its interpreter.
+fn python_environment(
+    interpreter: &str,
+    requirements: &Path,
+    environment: &Path,
+) -> Result<PathBuf> {
     let python = environment.join("bin/python");
-    let wanted = fs::read_to_string(folder.join("requirements.txt"))?;
+    let wanted = fs::read_to_string(requirements)?;
     let installed = environment.join("requirements.txt");
     if fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
         return Ok(python);
     }
     let path = environment.to_string_lossy();
-    run(&mut command("python3", &["-m", "venv", "--clear", &path]))
+    run(&mut command(interpreter, &["-m", "venv", "--clear", &path]))
         .context("python3 -m venv failed: apt-get install python3-venv")?;
-    let requirements = folder.join("requirements.txt");
     let pip = [
         "-m",
         "pip",
@@ -198,7 +232,7 @@ fn python_environment(folder: &Path, programs: &Path) -> Result<PathBuf> {
         "--disable-pip-version-check",
         "-r",
     ];
-    run(command(&python.to_string_lossy(), &pip).arg(&requirements))?;
+    run(command(&python.to_string_lossy(), &pip).arg(requirements))?;
     fs::write(&installed, wanted)?;
     Ok(python)
 }
