@@ -5,6 +5,11 @@
 //! Like all tests that need other programs they run with `BEDSIDE_SLOW_TESTS=1`; `cargo xtask test`
 //! installs what they need and names it in `BEDSIDE_TEST_AUDIT_PYTHON`.
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "helpers of tests are tests"
+)]
 
 #[path = "audit/log.rs"]
 mod log;

@@ -219,7 +219,11 @@ impl MasterKey {
     /// [`AuditError::DoesNotOpen`] if it was wrapped under another master key
     /// ([`wrapped_under`](Self::wrapped_under) says under which), for another name, or changed.
     pub fn unwrap(&self, id: &DetailKeyId, wrapped: &[u8]) -> Result<DetailKey, AuditError> {
-        let (master, nonce, sealed) = wrapped_parts(wrapped)?;
+        let Wrapped {
+            master,
+            nonce,
+            sealed,
+        } = wrapped_parts(wrapped)?;
         if master != self.id() {
             return Err(AuditError::DoesNotOpen);
         }
@@ -240,22 +244,33 @@ impl MasterKey {
     /// # Errors
     /// [`AuditError::Malformed`].
     pub fn wrapped_under(wrapped: &[u8]) -> Result<[u8; 4], AuditError> {
-        Ok(wrapped_parts(wrapped)?.0)
+        Ok(wrapped_parts(wrapped)?.master)
     }
+}
+
+/// The parts of a wrapped key after its version.
+struct Wrapped<'a> {
+    master: [u8; 4],
+    nonce: [u8; 12],
+    sealed: &'a [u8],
 }
 
 fn wrapped_for(id: &DetailKeyId) -> Vec<u8> {
     format!("bedside audit detail key v1\n{id}\n").into_bytes()
 }
 
-fn wrapped_parts(wrapped: &[u8]) -> Result<([u8; 4], [u8; 12], &[u8]), AuditError> {
+fn wrapped_parts(wrapped: &[u8]) -> Result<Wrapped<'_>, AuditError> {
     let malformed = AuditError::Malformed("wrapped key");
     let Some((&[WRAPPED_V1], rest)) = wrapped.split_first_chunk() else {
         return Err(malformed);
     };
     let (master, rest) = rest.split_first_chunk().ok_or_else(|| malformed.clone())?;
     let (nonce, sealed) = rest.split_first_chunk().ok_or(malformed)?;
-    Ok((*master, *nonce, sealed))
+    Ok(Wrapped {
+        master: *master,
+        nonce: *nonce,
+        sealed,
+    })
 }
 
 const WRAPPED_V1: u8 = 1;

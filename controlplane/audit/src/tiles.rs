@@ -5,7 +5,7 @@ use crate::{
     AuditError, Hash, StoredHashes,
     limits::{ENTRY_BYTES_MAX, TREE_SIZE_MAX},
 };
-use std::{fmt::Write as _, ops::Range};
+use std::ops::Range;
 use tlog_tiles::stored_hash_index;
 
 /// A file of up to 256 hashes or entries.
@@ -69,10 +69,10 @@ impl Tile {
         }
         while let Some(group) = groups.pop() {
             let mark = if groups.is_empty() { "" } else { "x" };
-            let _ = write!(path, "/{mark}{group:03}");
+            path.push_str(&format!("/{mark}{group:03}"));
         }
         if self.width < TILE_WIDTH {
-            let _ = write!(path, ".p/{}", self.width);
+            path.push_str(&format!(".p/{}", self.width));
         }
         path
     }

@@ -124,7 +124,7 @@ fn witnesses_cosign() {
     );
     assert_eq!(signed.verify(&[key(1).verifying_key()]), Ok(&checkpoint()));
     // A witness's key is not a log's.
-    assert!(signed.verify(&[first.clone()]).is_err());
+    assert!(signed.verify(std::slice::from_ref(&first)).is_err());
 
     let (_, wrong) = witness("witness.example/1", 11, "another text\n", 1);
     let mut signed = signed;

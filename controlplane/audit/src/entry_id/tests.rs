@@ -34,6 +34,8 @@ proptest! {
 
     #[test]
     fn never_panics(text in ".{0,40}") {
-        let _ = text.parse::<EntryId>();
+        if let Ok(id) = text.parse::<EntryId>() {
+            prop_assert_eq!(id.to_string(), text);
+        }
     }
 }

@@ -79,7 +79,7 @@ impl Mismatches {
             let (index, next) = (*index, index + 1);
             let from = place.get(&hash.0).copied();
             let swapped =
-                from.filter(|from| own.get(from).is_some() && own.get(from) == kept.get(&index));
+                from.filter(|from| own.contains_key(from) && own.get(from) == kept.get(&index));
             let earlier = index.checked_sub(1);
             let is_last = !own.contains_key(&next);
             shift = match (shift, from) {
