@@ -1,5 +1,6 @@
 //! One file a subcommand.
 
+pub(crate) mod apikey;
 pub(crate) mod completions;
 pub(crate) mod configuration;
 pub(crate) mod demo;

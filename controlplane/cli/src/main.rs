@@ -10,7 +10,9 @@ mod print;
 mod tests;
 
 use clap::{Parser, Subcommand};
-use commands::{completions, demo, doctor, link, man, participant, room, serve, status, token};
+use commands::{
+    apikey, completions, demo, doctor, link, man, participant, room, serve, status, token,
+};
 use std::process::ExitCode;
 
 #[global_allocator]
@@ -42,6 +44,9 @@ enum Command {
     /// Make access tokens for LiveKit clients
     #[command(subcommand)]
     Token(token::Token),
+    /// List, add, rotate and remove API keys
+    #[command(subcommand, name = "apikey")]
+    ApiKey(apikey::ApiKey),
     /// See and end rooms
     #[command(subcommand)]
     Room(room::Room),
@@ -64,6 +69,7 @@ fn main() -> ExitCode {
         Command::Demo(command) => command.run(),
         Command::Link(command) => command.run(),
         Command::Token(command) => command.run(),
+        Command::ApiKey(command) => command.run(),
         Command::Room(command) => command.run(),
         Command::Participant(command) => command.run(),
         Command::Status(command) => command.run(),

@@ -3,17 +3,20 @@
 //! HTTP/1.1 with JSON bodies over a Unix socket that only its owner and root may use. Whoever may
 //! connect may do everything: the file's mode and the peer's credentials are the access control.
 
+mod api_keys;
 mod routes;
 mod types;
 
 pub use types::{
-    DataplaneReport, LinkReport, LinkRequest, MuteRequest, ParticipantReport, Problem, Role,
-    RoomReport, StatusReport, TokenReport, TokenRequest, TokenRole, TrackReport,
+    ApiKeyMade, ApiKeyReport, DataplaneReport, LinkReport, LinkRequest, MuteRequest,
+    ParticipantReport, Problem, Role, RoomReport, RotateRequest, StatusReport, TokenReport,
+    TokenRequest, TokenRole, TrackReport,
 };
 
 use crate::Error;
 use crate::app::App;
 use crate::identity::PeerUid;
+use crate::keys::KeyFile;
 use crate::limits::ADMIN_CONNECTIONS_MAX;
 use axum::Extension;
 use axum::extract::FromRef;
@@ -56,6 +59,8 @@ pub(crate) fn bind(path: &Path) -> Result<UnixListener, Error> {
 #[derive(Clone, Debug)]
 pub(crate) struct Admin {
     pub(crate) app: App,
+    /// The API-key file.
+    pub(crate) api_keys: Arc<KeyFile>,
     /// As configured.
     pub(crate) public_url: Option<String>,
     /// Where the server listens, with the ports that the kernel chose.

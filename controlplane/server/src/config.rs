@@ -307,6 +307,14 @@ impl Config {
         self.baa_file.clone().unwrap_or_else(default)
     }
 
+    /// Longest lifetime of an access token, seconds.
+    pub(crate) fn token_lifetime_s_max(&self) -> Option<u64> {
+        match self.profile {
+            Profile::Hipaa => Some(TOKEN_LIFETIME_S_MAX),
+            Profile::Trial => None,
+        }
+    }
+
     /// Where the API keys are.
     #[must_use]
     pub fn api_keys_file(&self) -> PathBuf {
@@ -482,6 +490,9 @@ fn is_public_url(url: &str) -> bool {
             .parse::<http::uri::Authority>()
             .is_ok_and(|authority| !authority.host().is_empty())
 }
+
+/// In the `hipaa` profile: an agent's working day.
+const TOKEN_LIFETIME_S_MAX: u64 = 86_400;
 
 #[cfg(test)]
 mod tests;

@@ -50,6 +50,9 @@ pub enum Error {
     /// The audit log cannot be opened, or is not what was written.
     #[error("audit log: {0}")]
     Audit(#[from] bedside_ledger::Error),
+    /// What must be recorded before it happens could not be.
+    #[error(transparent)]
+    Unwritable(#[from] bedside_ledger::Unwritable),
     /// The kernel gives no random numbers.
     #[error("no random numbers from the kernel: {0}")]
     Random(getrandom::Error),
@@ -83,7 +86,8 @@ impl Error {
             | Self::Dataplane(_)
             | Self::Migration(_)
             | Self::Database(_)
-            | Self::Audit(_) => Blame::Operator,
+            | Self::Audit(_)
+            | Self::Unwritable(_) => Blame::Operator,
             Self::Random(_) => Blame::Kernel,
             Self::TaskEnded(_) => Blame::Bug,
         }

@@ -2,16 +2,28 @@
 //! else has ended (45 CFR 164.312(b)).
 
 use crate::config::{Config, MirrorConfig};
+use crate::limits::{LEDGER_HANDOVER, LEDGER_RETRY};
 use crate::{Error, files};
 use bedside_ledger::{Database, Ledger, LedgerConfig, WitnessConfig};
 use bedside_protocol::Secret;
+use tokio::time::{Instant, sleep};
 
 /// Opens the log and checks it against what was signed.
 ///
 /// # Errors
 /// [`Error::Audit`] with what to do; [`Error::File`]; [`Error::Config`].
 pub(crate) async fn open(config: &Config) -> Result<Ledger, Error> {
-    Ok(Ledger::open(&ledger_config(config)?).await?)
+    let config = ledger_config(config)?;
+    let until = Instant::now() + LEDGER_HANDOVER;
+    loop {
+        match Ledger::open(&config).await {
+            // A control plane that is just ending still has it.
+            Err(bedside_ledger::Error::Sequencer) if Instant::now() < until => {
+                sleep(LEDGER_RETRY).await;
+            }
+            opened => return Ok(opened?),
+        }
+    }
 }
 
 fn ledger_config(config: &Config) -> Result<LedgerConfig, Error> {

@@ -1,6 +1,7 @@
 //! Who somebody is: people of the workforce with a session, guests with a link, servers and
 //! agents with a token, operators at the host (45 CFR 164.312(a)(2)(i), (d)).
 
+mod consults;
 pub(crate) mod cookie;
 pub(crate) mod events;
 mod logins;
@@ -12,12 +13,18 @@ pub(crate) mod sessions;
 pub(crate) mod users;
 
 pub(crate) use principal::{PeerUid, Principal};
-pub(crate) use routes::router;
 
 use crate::Error;
+use crate::app::App;
 use crate::config::IdentityConfig;
+use axum::Router;
 use logins::Logins;
 use provider::Provider;
+
+/// Every route of people's own.
+pub(crate) fn router() -> Router<App> {
+    routes::router().merge(consults::router())
+}
 
 /// How the workforce logs in, as the configuration says.
 #[derive(Debug)]
@@ -25,6 +32,7 @@ pub(crate) struct Identity {
     config: IdentityConfig,
     provider: Option<Provider>,
     logins: Logins,
+    url: String,
 }
 
 impl Identity {
@@ -37,11 +45,17 @@ impl Identity {
             provider: Provider::new(config, url)?,
             config: config.clone(),
             logins: Logins::default(),
+            url: url.to_owned(),
         })
     }
 
     pub(crate) fn config(&self) -> &IdentityConfig {
         &self.config
+    }
+
+    /// Where browsers find this server.
+    fn url(&self) -> &str {
+        &self.url
     }
 
     fn provider(&self) -> Option<&Provider> {

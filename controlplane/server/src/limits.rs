@@ -143,6 +143,21 @@ pub const LOGIN_LIFETIME: Duration = Duration::from_secs(600);
 /// Logins under way; when so many are, the oldest gives way. 1 KiB each.
 pub const LOGINS_MAX: usize = 10_000;
 
+/// How long a start waits for the control plane before it to let go of the audit log.
+pub const LEDGER_HANDOVER: Duration = Duration::from_secs(5);
+
+/// Between attempts meanwhile.
+pub const LEDGER_RETRY: Duration = Duration::from_millis(50);
+
+/// Consults that the clinic page lists; a clinician has a few open at a time.
+pub const CONSULTS_LISTED_MAX: u32 = 100;
+
+/// How long an invitation of the clinic page may be used, seconds: sent the day before.
+pub const INVITATION_LIFETIME_S: u64 = 172_800;
+
+/// Longest overlap of a rotated API key and its successor, seconds.
+pub const API_KEY_OVERLAP_S_MAX: u64 = 90 * 86_400;
+
 /// Age of a logout token, seconds.
 pub const LOGOUT_TOKEN_LIFETIME_S: u64 = 120;
 

@@ -12,9 +12,9 @@ use crate::admin::{LinkReport, LinkRequest, Role};
 use crate::app::{App, Stopped};
 use crate::clock::since_epoch;
 use crate::http::{cookie, is_same_origin};
+use crate::identity::events;
 use crate::limits::{ADMIN_VALIDITY_S_MAX, API_BODY_BYTES_MAX, DISPLAY_NAME_CHARACTERS_MAX};
 use crate::listener::PeerAddress;
-use crate::store::Store;
 use crate::store::links::{Digest, Link, LinkState};
 use crate::{Error, dataplane::DataplaneStatus};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -24,6 +24,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use bedside_audit::{Action, Actor};
+use bedside_protocol::Phi;
 use bedside_rooms::limits::NAME_BYTES_MAX;
 use bedside_rooms::{Claims, OperationError, VideoGrant};
 use http::header::{HOST, ORIGIN, SET_COOKIE};
@@ -39,14 +41,16 @@ pub(crate) fn router() -> Router<App> {
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
 }
 
-/// Makes a link; `url` is where the page is served.
+/// Makes a link for `actor`; `url` is where the page is served. Recorded before it exists.
 ///
 /// # Errors
-/// [`Error::Database`], [`Error::Random`]; [`Error::Request`] for one that makes no sense.
+/// [`Error::Database`], [`Error::Random`], [`Error::Unwritable`]; [`Error::Request`] for one that
+/// makes no sense.
 pub(crate) async fn create(
-    store: &Store,
+    app: &App,
     url: &str,
     request: LinkRequest,
+    actor: Actor,
 ) -> Result<LinkReport, Error> {
     check(&request)?;
     let token = random_token()?;
@@ -64,7 +68,15 @@ pub(crate) async fn create(
         room_label: request.room_label,
         expires_s: i64::try_from(expires_at).unwrap_or(i64::MAX),
     };
-    store.create_link(&hash(&token), &link).await?;
+    let digest = hash(&token);
+    let mut event = events::event(Action::LinkCreate, actor);
+    event.room = Some(Phi::new(link.room.clone()));
+    event.patient = (request.role == Role::Patient).then(|| Phi::new(link.identity.clone()));
+    event.object = Some(events::link(&digest));
+    event.facts.insert("role", link.role.as_str().into());
+    event.facts.insert("expires_s", expires_at.into());
+    app.ledger.record(event).await?;
+    app.store.create_link(&digest, &link).await?;
     Ok(LinkReport {
         link: format!("{url}/consult#{token}"),
         expires_at,
@@ -195,9 +207,12 @@ async fn join(
             }
         }
     };
+    let name = display_name(&request.display_name, &link);
+    let role = bedside_audit::Role::named(&link.role).unwrap_or(bedside_audit::Role::Patient);
     let admission = Admission {
         url: format!("wss://{host}"),
-        token: access_token(&app, &link, &request.display_name)?,
+        token: access_token(&app, &link.room, role, &link.identity, name)
+            .ok_or(Refused::ServerUnavailable)?,
         identity: link.identity,
         role: link.role,
     };
@@ -208,33 +223,42 @@ async fn join(
     Ok(response)
 }
 
-/// Valid for joining only: what is refreshed later is the rooms' business.
-fn access_token(app: &App, link: &Link, display_name: &str) -> Result<String, Refused> {
-    let typed: String = display_name
-        .trim()
-        .chars()
-        .take(DISPLAY_NAME_CHARACTERS_MAX)
-        .collect();
-    let name = if typed.is_empty() {
-        link.display_name.clone().unwrap_or_default()
-    } else {
-        typed
-    };
+/// Valid for joining only: what is refreshed later is the rooms' business. `None` if there is no key
+/// to sign with any more.
+pub(crate) fn access_token(
+    app: &App,
+    room: &str,
+    role: bedside_audit::Role,
+    identity: &str,
+    name: String,
+) -> Option<String> {
     let claims = Claims {
         iss: app.tokens.first_key(),
-        sub: link.identity.clone(),
+        sub: identity.to_owned(),
         name,
         video: Some(VideoGrant {
             room_join: true,
-            room: link.room.clone(),
-            room_admin: link.role == Role::Clinician.as_str(),
+            room: room.to_owned(),
+            room_admin: role == bedside_audit::Role::Clinician,
             ..VideoGrant::default()
         }),
         ..Claims::default()
     };
-    app.tokens
-        .sign(&claims, JOIN_TOKEN_LIFETIME)
-        .ok_or(Refused::ServerUnavailable)
+    app.tokens.sign(&claims, JOIN_TOKEN_LIFETIME)
+}
+
+/// What was typed, or else what the link says.
+fn display_name(typed: &str, link: &Link) -> String {
+    let typed: String = typed
+        .trim()
+        .chars()
+        .take(DISPLAY_NAME_CHARACTERS_MAX)
+        .collect();
+    if typed.is_empty() {
+        link.display_name.clone().unwrap_or_default()
+    } else {
+        typed
+    }
 }
 
 /// Bounded per source, and only from our own page.

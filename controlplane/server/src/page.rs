@@ -31,10 +31,13 @@ pub(crate) fn router() -> Router<App> {
         .route("/", get(move |headers| page(index, headers)).head(alive))
         .layer(axum::middleware::from_fn(cors));
     let consult = get(move |headers| page(index, headers));
+    let pages = open
+        .route("/consult", consult.clone())
+        .route("/clinic", consult);
     ASSETS
         .iter()
         .filter(|asset| asset.path != index)
-        .fold(open.route("/consult", consult), |router, asset| {
+        .fold(pages, |router, asset| {
             router.route(asset.path, get(move |headers| page(asset.path, headers)))
         })
 }

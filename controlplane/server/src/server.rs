@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::dataplane::{Client, DataplaneStatus};
 use crate::identity::{Identity, sessions};
-use crate::keys::ApiKeys;
+use crate::keys::{ApiKeys, KeyFile};
 use crate::listener::{Front, bind};
 use crate::rooms::{Outlets, RoomsHandle, rooms};
 use crate::store::Store;
@@ -14,6 +14,7 @@ use crate::tls::{self, Certificate};
 use crate::token::Tokens;
 use crate::watch::Watch;
 use crate::{Error, evidence, files, http, links, webhooks};
+use bedside_audit::Actor;
 use bedside_ledger::Ledger;
 use bedside_protocol::{Generation, Secret};
 use bedside_rooms::Rooms;
@@ -66,7 +67,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let ledger = evidence::open(&config).await?;
     let store = Store::open(&config.data_directory).await?;
     store.note_api_keys(keys.names()).await?;
-    let tokens = Tokens::new(keys);
+    let tokens = Tokens::new(keys).with_lifetime_max(config.token_lifetime_s_max());
     let incarnation = store.incarnation().await?;
     let generation = incarnation.generation;
     let clock = Clock::start();
@@ -122,6 +123,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let front = Front::new(http::router(app.clone()), tls, stopping.clone());
     let admin = Admin {
         app: app.clone(),
+        api_keys: Arc::new(KeyFile::new(api_keys_file, app.tokens.clone())),
         public_url,
         listen,
         started: Instant::now(),
@@ -211,7 +213,8 @@ impl Running {
     /// # Errors
     /// A request that makes no sense, or the database's.
     pub async fn create_link(&self, request: LinkRequest) -> Result<LinkReport, Error> {
-        links::create(&self.store, &self.url(), request).await
+        let app = &self.admin.app;
+        links::create(app, &self.url(), request, Actor::SYSTEM).await
     }
 
     /// How the workforce logs in.

@@ -3,6 +3,7 @@
 //!
 //! Write-ahead log and `synchronous=FULL`: what a transaction has committed survives a power cut.
 
+pub(crate) mod consults;
 pub(crate) mod links;
 pub(crate) mod users;
 
@@ -179,6 +180,22 @@ impl Store {
             .await?;
         }
         Ok(())
+    }
+
+    /// When each API key that was ever seen was last used, Unix seconds.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub(crate) async fn api_key_use(&self) -> Result<BTreeMap<String, Option<u64>>, Error> {
+        let rows = sqlx::query("SELECT name, last_used_s FROM api_key")
+            .fetch_all(&self.pool)
+            .await?;
+        let used = rows.iter().map(|row| {
+            let last_s: Option<i64> = row.try_get("last_used_s")?;
+            let last_s = last_s.and_then(|last_s| u64::try_from(last_s).ok());
+            Ok((row.try_get("name")?, last_s))
+        });
+        used.collect()
     }
 
     /// Notes when API keys were last used, Unix seconds.

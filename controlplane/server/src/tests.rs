@@ -75,6 +75,10 @@ impl Bench {
         Client::new(self.address(), &self.ca_file())
     }
 
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
     /// A token for `identity` to join room `r`.
     fn token(&self, identity: &str) -> String {
         let grant = VideoGrant {

@@ -19,6 +19,7 @@ use std::time::Duration;
 pub(crate) struct Tokens {
     keys: Arc<RwLock<Arc<ApiKeys>>>,
     used: Arc<Mutex<BTreeMap<String, u64>>>,
+    lifetime_s_max: Option<u64>,
 }
 
 impl Tokens {
@@ -26,6 +27,15 @@ impl Tokens {
         Self {
             keys: Arc::new(RwLock::new(Arc::new(keys))),
             used: Arc::default(),
+            lifetime_s_max: None,
+        }
+    }
+
+    /// The same, where tokens that are good for longer than this are refused.
+    pub(crate) fn with_lifetime_max(self, lifetime_s_max: Option<u64>) -> Self {
+        Self {
+            lifetime_s_max,
+            ..self
         }
     }
 
@@ -45,12 +55,19 @@ impl Tokens {
 
     /// The API key that signs what the server itself makes, with its secret: the file's first.
     pub(crate) fn first_entry(&self) -> (String, Secret<String>) {
-        self.keys().first().clone()
+        let keys = self.keys();
+        let (name, secret) = keys.first();
+        (name.to_owned(), secret.clone())
     }
 
     /// The API key that signs what the server itself makes: the file's first.
     pub(crate) fn first_key(&self) -> String {
-        self.keys().first().0.clone()
+        self.keys().first().0.to_owned()
+    }
+
+    /// The API keys, as they are now.
+    pub(crate) fn api_keys(&self) -> Arc<ApiKeys> {
+        self.keys()
     }
 
     /// Whether an API key of this name is in force.
@@ -97,6 +114,15 @@ impl Tokens {
                     _ => "token is malformed",
                 })
             })?;
+        let latest_s = self.lifetime_s_max.map(|max_s| {
+            since_epoch()
+                .as_secs()
+                .saturating_add(max_s + TOKEN_LEEWAY_S)
+        });
+        let expires_s = verified.claims.exp.unwrap_or(u64::MAX);
+        if latest_s.is_some_and(|latest_s| expires_s > latest_s) {
+            return Err(unauthorized("token is valid for too long"));
+        }
         self.used
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -1,6 +1,7 @@
 //! What can be asked on the admin socket.
 
 use super::Admin;
+use super::api_keys;
 use super::types::{
     DataplaneReport, LinkReport, LinkRequest, MuteRequest, ParticipantReport, Problem, RoomReport,
     StatusReport, TokenReport, TokenRequest, TokenRole, TrackReport,
@@ -8,6 +9,7 @@ use super::types::{
 use crate::Error;
 use crate::app::Stopped;
 use crate::dataplane::DataplaneStatus;
+use crate::identity::Principal;
 use crate::limits::{ADMIN_VALIDITY_S_MAX, API_BODY_BYTES_MAX};
 use crate::links::{self, Removal};
 use axum::extract::rejection::JsonRejection;
@@ -33,13 +35,16 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/rooms/{room}/participants/{identity}/mute", post(mute))
         .route("/links", post(link))
         .route("/tokens", post(token))
+        .route("/api-keys", get(api_keys::list).post(api_keys::add))
+        .route("/api-keys/{name}", axum::routing::delete(api_keys::remove))
+        .route("/api-keys/{name}/rotate", post(api_keys::rotate))
         .fallback(async || Refused(StatusCode::NOT_FOUND, "no such operation".to_owned()))
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
         .with_state(admin)
 }
 
 /// An answer that is not 2xx.
-struct Refused(StatusCode, String);
+pub(super) struct Refused(pub(super) StatusCode, pub(super) String);
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
@@ -72,6 +77,7 @@ impl From<Error> for Refused {
     fn from(error: Error) -> Self {
         let status = match error {
             Error::Request(_) => StatusCode::BAD_REQUEST,
+            Error::Unwritable(_) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self(status, error.to_string())
@@ -94,7 +100,7 @@ impl From<JsonRejection> for Refused {
     }
 }
 
-type Answer<T> = Result<Json<T>, Refused>;
+pub(super) type Answer<T> = Result<Json<T>, Refused>;
 
 async fn status(State(admin): State<Admin>) -> Answer<StatusReport> {
     let status = admin.app.rooms.call(|rooms, _| rooms.status()).await?;
@@ -249,11 +255,12 @@ async fn mute(
 
 async fn link(
     State(admin): State<Admin>,
+    principal: Principal,
     request: Result<Json<LinkRequest>, JsonRejection>,
 ) -> Answer<LinkReport> {
     let Json(request) = request?;
     Ok(Json(
-        links::create(&admin.app.store, &admin.url(), request).await?,
+        links::create(&admin.app, &admin.url(), request, principal.actor(None)).await?,
     ))
 }
 

@@ -197,6 +197,37 @@ pub struct TokenReport {
     pub url: String,
 }
 
+/// `GET /api-keys`: one key. Secrets are told once, when they are made.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ApiKeyReport {
+    /// Its name, `iss` of its tokens.
+    pub name: String,
+    /// The server itself signs with it.
+    pub signs: bool,
+    /// Its tokens count.
+    pub in_force: bool,
+    /// Rotated: when its tokens stop counting, Unix seconds.
+    pub until: Option<u64>,
+    /// When a token of it was last shown, Unix seconds, to within a few seconds.
+    pub last_used: Option<u64>,
+}
+
+/// `POST /api-keys/{name}/rotate`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RotateRequest {
+    /// How long tokens of the old key go on counting, seconds.
+    pub overlap_s: u64,
+}
+
+/// Answer to `POST /api-keys` and `POST /api-keys/{name}/rotate`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ApiKeyMade {
+    /// Its name.
+    pub name: String,
+    /// Its secret, told this once.
+    pub secret: String,
+}
+
 /// Body of every answer that is not 2xx.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Problem {

@@ -4,6 +4,7 @@ use super::provider::Person;
 use super::users::{Session, User};
 use crate::clock::since_epoch;
 use crate::identity::principal::credential;
+use crate::store::links::Digest;
 use bedside_audit::{
     Action, Actor, ActorKind, Authentication, Event, Fact, Object, Outcome, Purpose, Role,
 };
@@ -96,6 +97,14 @@ pub(super) fn user_changes(before: Option<&User>, user: &User) -> Vec<Event> {
         changes.push(change);
     }
     changes
+}
+
+/// A link, by what names it and opens nothing.
+pub(crate) fn link(digest: &Digest) -> Object {
+    Object {
+        kind: "link",
+        id: credential(digest),
+    }
 }
 
 /// Something that happened to a session without its user asking.

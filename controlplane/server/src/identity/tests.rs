@@ -44,6 +44,19 @@ impl Browser {
         self.send(client, "POST", path, &ours).await
     }
 
+    /// As the page does, with a body.
+    async fn say(&mut self, client: &Client, path: &str, body: &Value) -> Answer {
+        let cookie = format!("__Host-bedside={}", self.cookies["__Host-bedside"]);
+        let headers = [
+            (COOKIE.as_str(), cookie.as_str()),
+            (ORIGIN.as_str(), "https://localhost"),
+            ("content-type", "application/json"),
+        ];
+        client
+            .send("POST", path, &headers, body.to_string().as_bytes())
+            .await
+    }
+
     async fn send(
         &mut self,
         client: &Client,
@@ -376,6 +389,92 @@ async fn a_revoked_user_is_out_and_stays_out() {
         super::users::revoke(app, "U_none").await.expect("written"),
         None
     );
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn a_clinician_opens_invites_joins_and_ends_and_nobody_else_does() {
+    let provider = ScriptedProvider::start().await;
+    let bench = bench(&provider).await;
+    let client = bench.client();
+    let mut browser = Browser::default();
+    browser.log_in(&client, &provider, "/login").await;
+    let opened = browser
+        .say(&client, "/api/consults", &json!({ "label": " Morning " }))
+        .await;
+    let consult = opened.json();
+    assert_eq!(consult["label"], "Morning", "{opened:?}");
+    let path = format!("/api/consults/{}", consult["room"].as_str().expect("text"));
+    let listed = browser.get(&client, "/api/consults").await.json();
+    assert_eq!(listed, json!([consult]));
+    let invitation = browser.get(&client, &path).await.json();
+    assert_eq!(
+        (&invitation["role"], &invitation["display_name"]),
+        (&json!("clinician"), &json!("Ada"))
+    );
+
+    let invited = browser.post(&client, &format!("{path}/links")).await.json();
+    let link = invited["link"].as_str().expect("text");
+    let prefix = format!("{}/consult#", bench.running.url());
+    let token = link.strip_prefix(&prefix).expect("a link").to_owned();
+    let look = async || {
+        let json = [("content-type", "application/json")];
+        let body = json!({ "link": token }).to_string();
+        client
+            .send("POST", "/api/link", &json, body.as_bytes())
+            .await
+    };
+    assert_eq!(look().await.json()["room_label"], "Morning");
+
+    let joined = browser.post(&client, &format!("{path}/join")).await.json();
+    let claims = bench
+        .tokens()
+        .verify(joined["token"].as_str().expect("text"));
+    let claims = claims.expect("ours");
+    assert_eq!(claims.subject(), browser.me(&client).await["id"]);
+    let grant = claims.video.expect("granted");
+    assert_eq!(
+        (grant.room.as_str(), grant.room_admin),
+        (consult["room"].as_str().expect("text"), true)
+    );
+
+    // A colleague, somebody of another role, and nobody at all.
+    provider.say(|claims| claims["sub"] = json!("bob"));
+    let mut colleague = Browser::default();
+    colleague.log_in(&client, &provider, "/login").await;
+    provider.say(|claims| claims["roles"] = json!(["security"]));
+    let mut officer = Browser::default();
+    officer.log_in(&client, &provider, "/login").await;
+    for (who, status) in [
+        (&mut colleague, "403"),
+        (&mut officer, "403"),
+        (&mut Browser::default(), "401"),
+    ] {
+        assert_eq!(who.get(&client, &path).await.status, status);
+        for action in ["links", "join"] {
+            let answer = who.post(&client, &format!("{path}/{action}")).await;
+            assert_eq!(answer.status, status, "{action}");
+        }
+    }
+    assert_eq!(
+        colleague.get(&client, "/api/consults").await.json(),
+        json!([])
+    );
+
+    let ours = [(ORIGIN.as_str(), "https://localhost")];
+    assert_eq!(
+        browser.send(&client, "DELETE", &path, &ours).await.status,
+        "204"
+    );
+    assert_eq!(
+        browser.get(&client, "/api/consults").await.json(),
+        json!([])
+    );
+    assert_eq!(
+        browser.post(&client, &format!("{path}/join")).await.status,
+        "403"
+    );
+    assert_eq!(look().await.status, "410", "its links are over");
     bench.stop().await;
 }
 

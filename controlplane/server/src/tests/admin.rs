@@ -221,3 +221,62 @@ async fn links_and_tokens_are_made_within_bounds() {
     failed(&bench.admin_text("POST", "/links", "{").await, "400");
     bench.stop().await;
 }
+
+#[tokio::test]
+async fn api_keys_are_listed_added_rotated_and_removed() {
+    let bench = Bench::new().await;
+    let keys = bench.admin("GET", "/api-keys", None).await.json();
+    let first = keys[0]["name"].as_str().expect("text").to_owned();
+    assert_eq!(
+        (&keys[0]["signs"], keys[0].get("secret")),
+        (&json!(true), None)
+    );
+    let added = bench.admin("POST", "/api-keys", None).await.json();
+    assert!(
+        added["secret"]
+            .as_str()
+            .is_some_and(|secret| secret.len() >= 32)
+    );
+
+    let path = format!("/api-keys/{first}");
+    let rotate = json!({ "overlap_s": 3_600 });
+    let made = bench
+        .admin("POST", &format!("{path}/rotate"), Some(&rotate))
+        .await
+        .json();
+    let keys = bench.admin("GET", "/api-keys", None).await.json();
+    assert_eq!(
+        (&keys[0]["name"], &keys[0]["signs"]),
+        (&made["name"], &json!(true))
+    );
+    assert_eq!(keys[1]["name"], first.as_str());
+    assert!(keys[1]["until"].is_u64() && keys[1]["in_force"] == true);
+    // Tokens of the old key still count.
+    let answer = bench
+        .client()
+        .get(&format!("/rtc/validate?access_token={}", bench.token("p")))
+        .await;
+    assert_eq!(answer.status, "200");
+
+    failed(
+        &bench
+            .admin("POST", &format!("{path}/rotate"), Some(&rotate))
+            .await,
+        "400",
+    );
+    let long = json!({ "overlap_s": 90 * 86_400 + 1 });
+    failed(
+        &bench
+            .admin("POST", &format!("{path}/rotate"), Some(&long))
+            .await,
+        "400",
+    );
+    failed(&bench.admin("DELETE", "/api-keys/none", None).await, "400");
+    assert_eq!(bench.admin("DELETE", &path, None).await.status, "204");
+    let answer = bench
+        .client()
+        .get(&format!("/rtc/validate?access_token={}", bench.token("p")))
+        .await;
+    assert_eq!(answer.status, "401");
+    bench.stop().await;
+}

@@ -128,6 +128,19 @@ fn header_and_query_both_carry_a_token() {
 }
 
 #[test]
+fn a_token_for_years_is_refused_where_lifetimes_are_bound() {
+    let tokens = tokens().with_lifetime_max(Some(3_600));
+    let check = |lifetime_s: u64, good: bool| {
+        let claims = json!({"iss": "k1", "exp": now_s() + lifetime_s});
+        let verified = tokens.verify(&signed(Algorithm::HS256, SECRET, &claims));
+        assert_eq!(verified.is_ok(), good, "{lifetime_s}");
+    };
+    check(3_600, true);
+    check(4_000, false);
+    check(86_400 * 365, false);
+}
+
+#[test]
 fn a_removed_key_counts_no_more() {
     let tokens = tokens();
     let claims = Claims {

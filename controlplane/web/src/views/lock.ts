@@ -24,7 +24,7 @@ export class LockCover {
     );
     this.#dialog = h(
       'dialog',
-      { class: 'lock', 'aria-labelledby': heading.id, 'data-testid': 'lock' },
+      { class: 'lock', closedby: 'none', 'aria-labelledby': heading.id, 'data-testid': 'lock' },
       h(
         'section',
         { class: 'card' },
@@ -35,7 +35,9 @@ export class LockCover {
         unlock,
       ),
     );
-    // Esc must not uncover what is locked.
+    // Esc must not uncover what is locked. Browsers close a dialog on the second Esc whatever
+    // `cancel` says; those that know `closedby` do not, the others never see the key.
+    addEventListener('keydown', swallowEscape, { capture: true });
     this.#dialog.addEventListener('cancel', (event) => event.preventDefault());
     this.#dialog.addEventListener('close', () => {
       if (this.#dialog.isConnected) this.#dialog.showModal();
@@ -49,9 +51,14 @@ export class LockCover {
   }
 
   remove(): void {
+    removeEventListener('keydown', swallowEscape, { capture: true });
     document.body.classList.remove('locked');
     this.#dialog.remove();
     document.title = this.#title;
     if (this.#focused instanceof HTMLElement) this.#focused.focus();
   }
+}
+
+function swallowEscape(event: KeyboardEvent): void {
+  if (event.key === 'Escape') event.preventDefault();
 }
