@@ -1,8 +1,8 @@
 //! An entry: what the log keeps of an event, as a leaf of its tree.
 
 use crate::{
-    Action, ActorKind, AuditError, DetailKey, EntryId, Fact, Outcome, Pseudonym, Purpose, Role,
-    Timestamp, base64_text::Base64, detail::SealedDetail, limits::ENTRY_BYTES_MAX,
+    Action, ActorKind, AuditError, DetailKey, DetailKeyId, EntryId, Fact, Outcome, Pseudonym,
+    Purpose, Role, Timestamp, base64_text::Base64, detail::SealedDetail, limits::ENTRY_BYTES_MAX,
 };
 use bedside_protocol::Phi;
 use serde::{Deserialize, Serialize};
@@ -98,18 +98,40 @@ impl Entry {
     }
 
     /// What was sealed: `actor`, `patient`, `room` and `address` where the event had them, and the
-    /// event's own detail. Empty if nothing was sealed.
+    /// event's own detail. `key` is the one that [`SealedDetail::key_id`] names, if it is still
+    /// kept.
     ///
     /// # Errors
-    /// [`AuditError::DetailKeyWrong`] if `key` is not the one of
-    /// [`SealedDetail::key_id`], [`AuditError::DoesNotOpen`] if the bytes were changed.
-    pub fn open_detail(
-        &self,
-        key: &DetailKey,
-    ) -> Result<BTreeMap<String, Phi<String>>, AuditError> {
-        match &self.detail_enc {
-            Some(sealed) => key.open(self.id, sealed),
-            None => Ok(BTreeMap::new()),
+    /// [`AuditError::DetailKeyWrong`] if `key` is another, [`AuditError::DoesNotOpen`] if the bytes
+    /// were changed.
+    pub fn detail(&self, key: Option<&DetailKey>) -> Result<Detail, AuditError> {
+        Ok(match (&self.detail_enc, key) {
+            (None, _) => Detail::None,
+            (Some(sealed), None) => Detail::Destroyed(sealed.key_id().clone()),
+            (Some(sealed), Some(key)) => Detail::Open(key.open(self.id, sealed)?),
+        })
+    }
+}
+
+/// What can be read of an entry's detail.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Detail {
+    /// The event had none.
+    None,
+    /// Names, and what they are of: `actor`, `room`, ...
+    Open(BTreeMap<String, Phi<String>>),
+    /// Its key was destroyed: nobody can read it any more, and the entry still verifies.
+    Destroyed(DetailKeyId),
+}
+
+impl Detail {
+    /// In words, without what it holds.
+    #[must_use]
+    pub const fn state(&self) -> &'static str {
+        match self {
+            Self::None => "no detail",
+            Self::Open(_) => "detail open",
+            Self::Destroyed(_) => "detail destroyed",
         }
     }
 }

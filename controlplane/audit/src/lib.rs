@@ -44,7 +44,9 @@ mod verification;
 pub use bundle::{ProofBundle, Proven};
 pub use checkpoint::{Checkpoint, Cosigned, SignedCheckpoint};
 pub use detail::{DetailKey, DetailKeyId, DetailScope, MasterKey, SealedDetail};
-pub use entry::{Entry, EntryActor, EntryAuthentication, EntryObject, EntryPatient, EntryPolicy};
+pub use entry::{
+    Detail, Entry, EntryActor, EntryAuthentication, EntryObject, EntryPatient, EntryPolicy,
+};
 pub use entry_id::EntryId;
 pub use error::AuditError;
 pub use event::{

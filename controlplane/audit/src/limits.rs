@@ -41,6 +41,6 @@ pub const PROOF_HASHES_MAX: usize = 2 * 48;
 pub const BUNDLE_BYTES_MAX: usize =
     ENTRY_BYTES_MAX / 3 * 4 + PROOF_HASHES_MAX * 45 + CHECKPOINT_BYTES_MAX + 256;
 
-/// Findings that one verification tells; more of the same kind are counted. A reader needs the
-/// first, not a million.
+/// Findings that one verification names; those beyond are counted. A reader needs the first, not a
+/// million.
 pub const FINDINGS_MAX: usize = 100;

@@ -6,7 +6,7 @@ use crate::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bedside_audit::{
-    ConsistencyProof, Entry, InclusionProof, MasterKey, PseudonymKey, PseudonymKind,
+    ConsistencyProof, Detail, Entry, InclusionProof, MasterKey, PseudonymKey, PseudonymKind,
 };
 use bedside_protocol::{Phi, Secret};
 use serde_json::{Value, json};
@@ -18,7 +18,9 @@ fn vectors() -> Value {
     let log = Log::of(7);
     let (entry, key) = sealed(&join(0, "practice"));
     let key = key.unwrap();
-    let detail = entry.open_detail(&key).unwrap();
+    let Ok(Detail::Open(detail)) = entry.detail(Some(&key)) else {
+        panic!("the key is the right one");
+    };
     let detail: serde_json::Map<String, Value> = detail
         .into_iter()
         .map(|(name, value)| (name, value.expose().as_str().into()))

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Action, ActorKind, Authentication, Object, Outcome, PolicyDecision, Role};
+use crate::{Action, ActorKind, Authentication, Detail, Object, Outcome, PolicyDecision, Role};
 use bedside_protocol::Secret;
 use proptest::prelude::*;
 
@@ -51,6 +51,13 @@ fn sealed(event: &Event) -> (Entry, DetailKey) {
     (entry, key)
 }
 
+fn opened(entry: &Entry, key: &DetailKey) -> BTreeMap<String, Phi<String>> {
+    match entry.detail(Some(key)) {
+        Ok(Detail::Open(detail)) => detail,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// The entry of a join with every member, for other tests.
 pub(crate) fn joined() -> Entry {
     sealed(&join()).0
@@ -76,7 +83,7 @@ fn an_entry_says_all_but_names() {
         "{text}"
     );
 
-    let detail = entry.open_detail(&key).unwrap();
+    let detail = opened(&entry, &key);
     let detail: Vec<_> = detail
         .iter()
         .map(|(name, value)| (name.as_str(), value.expose().as_str()))
@@ -91,6 +98,22 @@ fn an_entry_says_all_but_names() {
             ("room", "Dr. Poe's practice"),
         ]
     );
+}
+
+#[test]
+fn a_detail_whose_key_was_destroyed_is_gone_and_its_entry_is_not() {
+    let (entry, key) = sealed(&join());
+    let detail = entry.detail(None).unwrap();
+    assert_eq!(detail, Detail::Destroyed(key.id().clone()));
+    assert_eq!(detail.state(), "detail destroyed");
+    assert_eq!(Entry::parse(&entry.to_bytes()), Ok(entry.clone()));
+    // A key that was made for the same subject and year afterwards opens nothing.
+    let later = DetailKey::new(key.id().scope().clone(), &Secret::new([9; 36]));
+    assert_eq!(entry.detail(Some(&later)), Err(AuditError::DetailKeyWrong));
+    let start = Event::new(0, Action::NodeStart, Actor::SYSTEM);
+    let random = SealingRandom::new([3; SealingRandom::BYTES]);
+    let entry = sealer().seal(&start, None, 0, random).unwrap();
+    assert_eq!(entry.detail(None).unwrap().state(), "no detail");
 }
 
 #[test]
@@ -141,10 +164,7 @@ fn an_event_cannot_say_another_name_in_its_detail() {
     let mut event = join();
     event.detail.insert("actor", phi("somebody else"));
     let (entry, key) = sealed(&event);
-    assert_eq!(
-        entry.open_detail(&key).unwrap()["actor"].expose(),
-        "jane-roe"
-    );
+    assert_eq!(opened(&entry, &key)["actor"].expose(), "jane-roe");
 }
 
 #[test]
@@ -170,7 +190,7 @@ fn long_texts_are_cut_and_large_numbers_written() {
         entry.facts["long"],
         Fact::from("é".repeat(TEXT_BYTES_MAX / 2))
     );
-    let detail = entry.open_detail(&key).unwrap();
+    let detail = opened(&entry, &key);
     assert_eq!(detail["a"].expose().len(), DETAIL_BYTES_MAX);
     assert_eq!(detail["j"].expose(), "", "no room is left for it");
     assert_eq!(Entry::parse(&entry.to_bytes()), Ok(entry));
@@ -194,7 +214,7 @@ proptest! {
         bytes[..16].copy_from_slice(&random);
         let entry = sealer().seal(&event, Some(&key), at_us, SealingRandom::new(bytes)).unwrap();
         prop_assert_eq!(&Entry::parse(&entry.to_bytes()), &Ok(entry.clone()));
-        let detail = entry.open_detail(&key).unwrap();
+        let detail = opened(&entry, &key);
         prop_assert_eq!(detail["note"].expose(), cut(&note, DETAIL_BYTES_MAX));
         prop_assert_eq!(detail["patient"].expose(), &name);
     }
