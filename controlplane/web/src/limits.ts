@@ -41,3 +41,12 @@ export const CLINIC_REFRESH_MS = 3_000;
 
 /** Consults whose waiting rooms are looked at; a clinician has a few open at a time. */
 export const LINKED_CONSULTS_MAX = 8;
+
+/** Milliseconds between looks at the call's statistics: what the end of a page may lose. */
+export const STATISTICS_SAMPLE_MS = 5_000;
+
+/** Samples in one report to the server: one report in 10 s. */
+export const STATISTICS_SAMPLES = 2;
+
+/** Dictionaries in one report; the server refuses more. */
+export const STATISTICS_ENTRIES_MAX = 64;

@@ -13,6 +13,7 @@ import { parseAddress } from './link';
 import { browserProblem, LocalMedia, permissionOf } from './media';
 import { ScreenLock } from './screen-lock';
 import { INITIAL, nameOr, next, openingOf, type Event, type State } from './state';
+import { Reporter } from './statistics';
 import { text } from './strings';
 import { recallVisit, rememberVisit } from './tab-memory';
 import { Clock, type Timings } from './timings';
@@ -49,6 +50,7 @@ class Page implements ConsultListener {
   start(parent: Element): void {
     const { room } = this.#consult;
     const clock = this.#clock;
+    new Reporter(room, clock);
     Object.defineProperty(window, 'bedside', {
       value: Object.freeze({
         room,
