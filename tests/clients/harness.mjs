@@ -18,13 +18,16 @@ const bedside = process.env.BEDSIDE ?? 'bedside';
 const dataplane = process.env.BEDSIDE_DATAPLANE ?? 'bedside-dataplane';
 const run = promisify(execFile);
 
+/** What a scenario at the level `trace` says is well below it. */
+const LOG_CHARACTERS_MAX = 50_000_000;
+
 /** A process of ours whose log is kept and shown when the test that started it fails. */
 class Process {
   constructor(program, args) {
     this.log = '';
     this.child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.child.stderr.on('data', (text) => {
-      this.log = (this.log + text).slice(-200_000);
+      this.log = (this.log + text).slice(-LOG_CHARACTERS_MAX);
     });
     this.ended = new Promise((resolve) => this.child.once('exit', (code) => resolve(code)));
   }
@@ -112,7 +115,7 @@ export async function startDemo(...args) {
 }
 
 /** The two processes by themselves, so that either can be killed. `more` is added to the configuration. */
-export async function startProcesses(more = '') {
+export async function startProcesses(more = '', { log = 'info' } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'bedside-'));
   const port = 20_000 + Math.floor(Math.random() * 20_000);
   const config = join(folder, 'bedside.toml');
@@ -133,9 +136,9 @@ export async function startProcesses(more = '') {
     },
     folder,
   );
-  server.dataplane = new Process(dataplane, ['--socket', socket]);
+  server.dataplane = new Process(dataplane, ['--socket', socket, '--log', log]);
   server.startControl = async () => {
-    server.control = new Process(bedside, ['serve', '--config', config]);
+    server.control = new Process(bedside, ['serve', '--config', config, '--log', log]);
     server.processes.push(server.control);
     await eventually('the control plane is ready', async () => {
       await server.cli('status', '--json');

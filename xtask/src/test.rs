@@ -238,12 +238,14 @@ fn python_environment(
 }
 
 /// What shows that a program of the tests is there, and the Debian package that brings it.
-const SYSTEM_PACKAGES: [(&[&str], &str); 6] = [
+const SYSTEM_PACKAGES: [(&[&str], &str); 7] = [
     (&["chromium", "--version"], "chromium"),
     (&["firefox-esr", "--version"], "firefox-esr"),
     (&["ip", "-V"], "iproute2"),
     (&["unshare", "--version"], "util-linux"),
     (&["valgrind", "--version"], "valgrind"),
+    // `gcore`: what a core file of the data plane would hold.
+    (&["gdb", "--version"], "gdb"),
     // Debian's python3 comes without what `python3 -m venv` needs.
     (&["python3", "-c", "import ensurepip"], "python3-venv"),
 ];
