@@ -6,9 +6,10 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::LedgerConfig;
 use crate::limits::{NOTES_WAITING_MAX, RECORDS_WAITING_MAX};
 use crate::publish::Publisher;
+use crate::tally::Tally;
 use crate::writer::{Message, Order, Writer};
 use crate::{Error, Health, Unwritable};
-use bedside_audit::{Event, Pseudonym};
+use bedside_audit::{Action, Event, Outcome, Pseudonym};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -43,6 +44,8 @@ pub(crate) struct Counters {
     pub(crate) lost: AtomicU64,
     /// Records refused since the start.
     pub(crate) refused: AtomicU64,
+    /// Records that are durable and notes that were taken, by kind.
+    tally: Tally,
 }
 
 /// Where an event is in the log.
@@ -111,6 +114,7 @@ impl Ledger {
         &self,
         event: Event,
     ) -> impl Future<Output = Result<Recorded, Unwritable>> + Send + use<> {
+        let kind = (event.action, event.outcome);
         let place = Arc::clone(&self.shared.records).try_acquire_owned();
         let waiting = place
             .map_err(|_| Unwritable::Busy(RECORDS_WAITING_MAX))
@@ -123,7 +127,12 @@ impl Ledger {
         if let Err(Unwritable::Busy(_)) = &waiting {
             self.shared.counters.refused.fetch_add(1, Ordering::Relaxed);
         }
-        async move { waiting?.await.unwrap_or(Err(Unwritable::Closed)) }
+        let counters = Arc::clone(&self.shared.counters);
+        async move {
+            let recorded = waiting?.await.unwrap_or(Err(Unwritable::Closed))?;
+            counters.tally.count(kind.0, kind.1);
+            Ok(recorded)
+        }
     }
 
     /// Notes an event that has already happened. Returns at once; it is durable in one of the next
@@ -131,6 +140,7 @@ impl Ledger {
     /// that finds no place any more is counted, and the count becomes an `audit.gap`.
     pub fn note(&self, event: Event) {
         let counters = &self.shared.counters;
+        let kind = (event.action, event.outcome);
         let place =
             counters
                 .notes_waiting
@@ -143,7 +153,9 @@ impl Ledger {
                 .messages
                 .send(Message::Note(Box::new(event)))
                 .is_ok();
-        if !taken {
+        if taken {
+            counters.tally.count(kind.0, kind.1);
+        } else {
             counters.notes_lost.fetch_add(1, Ordering::Relaxed);
             counters.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -160,6 +172,11 @@ impl Ledger {
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.shared.health.clone()
+    }
+
+    /// How many events of each action and outcome were recorded or noted since the start.
+    pub fn counts(&self) -> impl Iterator<Item = (Action, Outcome, u64)> {
+        self.shared.counters.tally.counts()
     }
 
     /// To read the log.

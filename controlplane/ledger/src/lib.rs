@@ -22,6 +22,7 @@ mod mirror;
 mod publish;
 mod sealing;
 mod storage;
+mod tally;
 #[cfg(test)]
 mod testing;
 mod tiles;

@@ -2,8 +2,10 @@
 
 use crate::dataplane::DataplaneStatus;
 use crate::identity::Identity;
+use crate::metrics::Metrics;
 use crate::rooms::RoomsHandle;
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 use crate::token::Tokens;
 use bedside_ledger::Ledger;
 use bedside_rooms::Refusal;
@@ -19,6 +21,10 @@ pub(crate) struct App {
     pub(crate) ledger: Ledger,
     pub(crate) identity: Arc<Identity>,
     pub(crate) dataplane: watch::Receiver<DataplaneStatus>,
+    pub(crate) metrics: Metrics,
+    pub(crate) telemetry: Telemetry,
+    /// Whether the page's reports are taken.
+    pub(crate) client_statistics: bool,
 }
 
 /// The task that owns the rooms is gone: the server is stopping.

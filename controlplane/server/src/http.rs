@@ -11,9 +11,12 @@ pub(crate) use origin::is_same_origin;
 use crate::app::App;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::links::RateLimit;
+use crate::metrics::{Route, Status};
+use crate::statistics::{self, Pace};
+use crate::telemetry::KnownMethod;
 use crate::{health, identity, links, page, signal, twirp, whip};
-use axum::extract::{MatchedPath, Request};
-use axum::middleware::{Next, from_fn};
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
 use bedside_rooms::Refusal;
@@ -30,12 +33,14 @@ pub(crate) fn router(app: App) -> Router {
         .merge(page::router())
         .merge(identity::router())
         .merge(links::router())
+        .merge(statistics::router())
         .merge(twirp::router())
         .merge(whip::router())
         .fallback(not_found)
         .layer(Extension(RateLimit::default()))
+        .layer(Extension(Pace::default()))
         .layer(from_fn(headers::secure))
-        .layer(from_fn(watch))
+        .layer(from_fn_with_state(app.clone(), watch))
         .with_state(app)
 }
 
@@ -73,19 +78,30 @@ async fn not_found() -> Response {
     (StatusCode::NOT_FOUND, "nothing is served here").into_response()
 }
 
-/// Bounds a request's time and logs it by its route's template: the path and the query hold
+/// Bounds a request's time, logs and counts it by its route's template: the path and the query hold
 /// tokens and names.
-async fn watch(request: Request, next: Next) -> Response {
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
+async fn watch(State(app): State<App>, request: Request, next: Next) -> Response {
+    // Anybody can make a method up: it must not become a label or a log line.
+    let method = KnownMethod::from(request.method());
+    let matched = request.extensions().get::<MatchedPath>().cloned();
     let started = Instant::now();
-    let response = match timeout(REQUEST_TIMEOUT, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => (StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response(),
+    let template = matched.as_ref().map(MatchedPath::as_str);
+    let answer = async {
+        match timeout(REQUEST_TIMEOUT, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => (StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response(),
+        }
     };
+    let route = Route::of(template);
+    let response = app.telemetry.request(method, route, answer).await;
+    let status = Status::of(response.status());
+    app.metrics.http.count((route, status));
+    app.metrics
+        .http_duration
+        .observe((), started.elapsed().as_secs_f64());
     tracing::debug!(
-        %method,
-        route = route.as_ref().map_or("none", MatchedPath::as_str),
+        method = method.text(),
+        route = template.unwrap_or("none"),
         status = response.status().as_u16(),
         elapsed_us = started.elapsed().as_micros(),
         "request answered"

@@ -21,11 +21,15 @@ mod keys;
 pub mod limits;
 mod links;
 mod listener;
+mod metrics;
+mod outgoing;
 mod page;
 mod rooms;
 mod server;
 mod signal;
+mod statistics;
 mod store;
+mod telemetry;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

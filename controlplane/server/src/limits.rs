@@ -108,6 +108,13 @@ pub const FILE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// Connections to the admin socket at once; more are closed at once. One command uses one.
 pub const ADMIN_CONNECTIONS_MAX: usize = 32;
 
+/// Connections to the metrics listener at once; more are closed at once. A scraper uses one.
+pub const METRICS_CONNECTIONS_MAX: usize = 16;
+
+/// Time for a scrape's header section, counted from the connection's last answer: longer than the
+/// usual interval between scrapes, so that one connection serves them all.
+pub const METRICS_HEADER_TIMEOUT: Duration = Duration::from_secs(90);
+
 /// Body of the consult page's requests, bytes: a token and a name.
 pub const API_BODY_BYTES_MAX: usize = 4 * 1024;
 
@@ -200,9 +207,44 @@ pub const WEBHOOK_RETRY: (Duration, Duration) =
 /// Time for one attempt, from the look-up of the receiver's address to its answer.
 pub const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Body of a receiver's answer, bytes: it is read, so that the connection can be used again, and
-/// dropped. A longer one costs the connection.
-pub const WEBHOOK_ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Body of the answer to a post of ours, bytes: it is read, so that the connection can be used
+/// again, and dropped. A longer one costs the connection.
+pub const OUTGOING_ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// Lifetime of the token that signs a delivery: LiveKit's.
 pub const WEBHOOK_TOKEN_LIFETIME: Duration = Duration::from_secs(300);
+
+/// Body of a statistics report, bytes; more is answered with 400. Ten streams and their members
+/// are about 3 KB.
+pub const STATISTICS_BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// Dictionaries in a report; more is answered with 400. The page draws 16 tiles: a picture and a
+/// sound each, both ways.
+pub const STATISTICS_ENTRIES_MAX: usize = 64;
+
+/// Reports a minute from one credential; more is answered with 429. The page sends six, and one
+/// more when it ends.
+pub const STATISTICS_PER_REPORTER_MINUTE: u32 = 12;
+
+/// Reports a minute from one address; more is answered with 429. A clinic of 100 consults behind
+/// one address sends 600.
+pub const STATISTICS_PER_ADDRESS_MINUTE: u32 = 1_200;
+
+/// Credentials that are counted within a minute; further ones are answered with 429.
+pub const STATISTICS_REPORTERS_MAX: usize = 20_000;
+
+/// Addresses that are counted within a minute; further ones are answered with 429.
+pub const STATISTICS_ADDRESSES_MAX: usize = 20_000;
+
+/// Spans waiting for the collector of traces; further ones are dropped and counted. A span is
+/// about 500 bytes; this is ten seconds of 400 requests a second.
+pub const SPANS_WAITING_MAX: usize = 4_096;
+
+/// Spans in one post to the collector: about 100 KB.
+pub const SPANS_PER_POST_MAX: usize = 512;
+
+/// How long a span waits for others to be posted with.
+pub const SPANS_DELAY: Duration = Duration::from_secs(1);
+
+/// Time for one post to the collector; then its spans are dropped and counted.
+pub const SPANS_POST_TIMEOUT: Duration = Duration::from_secs(5);

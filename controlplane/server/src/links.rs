@@ -16,6 +16,7 @@ use crate::identity::events;
 use crate::limits::{ADMIN_VALIDITY_S_MAX, API_BODY_BYTES_MAX, DISPLAY_NAME_CHARACTERS_MAX};
 use crate::listener::PeerAddress;
 use crate::store::links::{Digest, Link, LinkState};
+use crate::telemetry::{Step, step};
 use crate::{Error, dataplane::DataplaneStatus};
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::rejection::JsonRejection;
@@ -144,7 +145,7 @@ async fn look(
 ) -> Result<Json<Invitation>, Refused> {
     admit(&limit, peer, &headers)?;
     let Json(request) = request?;
-    let link = open(app.store.look_up_link(&hash(&request.link)).await?)?;
+    let link = open(step(Step::Store, app.store.look_up_link(&hash(&request.link))).await?)?;
     Ok(Json(Invitation {
         role: link.role,
         room_label: link.room_label.unwrap_or_default(),
@@ -189,7 +190,8 @@ async fn join(
     let (link, cookie) = match &request.link {
         Some(token) => {
             let session = random_token()?;
-            let used = app.store.use_link(&hash(token), &hash(&session)).await?;
+            let (token, digest) = (hash(token), hash(&session));
+            let used = step(Step::Store, app.store.use_link(&token, &digest)).await?;
             let link = open(used)?;
             let left_s = link.expires_s.saturating_sub(now_s()).max(0);
             let cookie = format!(
@@ -221,6 +223,13 @@ async fn join(
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
     Ok(response)
+}
+
+/// The digest of the request's session, if what was used for it is good still.
+pub(crate) async fn open_session(app: &App, headers: &HeaderMap) -> Option<Digest> {
+    let session = hash(cookie(headers, SESSION_COOKIE)?);
+    let state = app.store.link_of_session(&session).await.ok()?;
+    matches!(state, LinkState::Open(_)).then_some(session)
 }
 
 /// Valid for joining only: what is refreshed later is the rooms' business. `None` if there is no key

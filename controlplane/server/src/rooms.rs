@@ -8,8 +8,10 @@ use crate::app::Stopped;
 use crate::clock::Clock;
 use crate::dataplane::Outbox;
 use crate::limits::{MAILBOX_MAX, REFRESHED_TOKEN_LIFETIME, SNAPSHOT_DELAY, SNAPSHOT_SHARE};
+use crate::metrics::{Metrics, Tally};
 use crate::signal::queue::{Lost, Outgoing, Sender};
 use crate::store::SnapshotChanges;
+use crate::telemetry::{Step, step};
 use crate::token::Tokens;
 use crate::webhooks::Webhooks;
 use bedside_protocol::{EventFrame, Welcome};
@@ -50,6 +52,8 @@ pub(crate) struct Outlets {
     pub(crate) snapshots: mpsc::Sender<SnapshotChanges>,
     /// Delivers webhooks.
     pub(crate) webhooks: Webhooks,
+    /// Counts what the data plane reports.
+    pub(crate) metrics: Metrics,
 }
 
 impl RoomsHandle {
@@ -66,8 +70,11 @@ impl RoomsHandle {
             // The caller may have gone away; what was done stays done.
             drop(reply.send(f(rooms, now)));
         });
-        self.post(Mail::Call(call)).await?;
-        answer.await.map_err(|_| Stopped)
+        step(Step::Rooms, async {
+            self.post(Mail::Call(call)).await?;
+            answer.await.map_err(|_| Stopped)
+        })
+        .await
     }
 
     /// A number for a new signalling connection.
@@ -143,6 +150,7 @@ pub(crate) fn rooms(
     let desk = Desk {
         rooms,
         clock,
+        tally: Tally::new(outlets.metrics.clone()),
         outlets,
         sessions: HashMap::new(),
         outbox: None,
@@ -158,6 +166,7 @@ pub(crate) fn rooms(
 struct Desk {
     rooms: Rooms,
     clock: Clock,
+    tally: Tally,
     outlets: Outlets,
     sessions: HashMap<SessionId, Sender>,
     outbox: Option<Outbox>,
@@ -213,7 +222,13 @@ impl Desk {
                     Input::SessionClosed { session } => {
                         self.sessions.remove(session);
                     }
-                    Input::Dataplane(DataplaneInput::Disconnected) => self.outbox = None,
+                    Input::Dataplane(DataplaneInput::Event(frame)) => {
+                        self.tally.event(&frame.event);
+                    }
+                    Input::Dataplane(DataplaneInput::Disconnected) => {
+                        self.outbox = None;
+                        self.tally.disconnected();
+                    }
                     _ => {}
                 }
                 self.rooms.handle(now, input);

@@ -8,8 +8,10 @@ use crate::dataplane::{Client, DataplaneStatus};
 use crate::identity::{Identity, sessions};
 use crate::keys::{ApiKeys, KeyFile};
 use crate::listener::{Front, bind};
+use crate::metrics::{Metrics, MetricsListener};
 use crate::rooms::{Outlets, RoomsHandle, rooms};
 use crate::store::Store;
+use crate::telemetry::Telemetry;
 use crate::tls::{self, Certificate};
 use crate::token::Tokens;
 use crate::watch::Watch;
@@ -63,6 +65,10 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let tls = tls::server_config(Arc::clone(&certificate))?;
     let listeners = bind_all(&config.listen).await?;
     let listen: Vec<_> = listeners.iter().map(|(_, address)| *address).collect();
+    let metrics_listeners = bind_all(config.telemetry.metrics_listen.as_slice()).await?;
+    let metrics_listen = metrics_listeners.first().map(|(_, address)| *address);
+    let metrics = Metrics::new();
+    let (telemetry, export) = Telemetry::new(&config.telemetry, &metrics)?;
 
     let ledger = evidence::open(&config).await?;
     let store = Store::open(&config.data_directory).await?;
@@ -78,11 +84,12 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         store.snapshots().await?,
     );
     let (snapshots, changes) = mpsc::channel(1);
-    let (webhooks, deliveries) = webhooks::webhooks(&config.webhooks, &tokens)?;
+    let (webhooks, deliveries) = webhooks::webhooks(&config.webhooks, &tokens, &metrics)?;
     let outlets = Outlets {
         tokens: tokens.clone(),
         snapshots,
         webhooks,
+        metrics: metrics.clone(),
     };
     let (rooms, desk) = rooms(restored, clock, outlets);
     let disconnected = DataplaneStatus::Disconnected("not tried yet".to_owned());
@@ -118,6 +125,9 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         ledger: ledger.clone(),
         identity,
         dataplane,
+        metrics,
+        telemetry,
+        client_statistics: config.telemetry.client_statistics,
     };
     let (stop, stopping) = channel::channel(false);
     let front = Front::new(http::router(app.clone()), tls, stopping.clone());
@@ -154,8 +164,21 @@ pub async fn start(config: Config) -> Result<Running, Error> {
             .ending
             .spawn(named("listener", front.clone().run(listener)));
     }
+    if let Some(export) = export {
+        tasks
+            .ending
+            .spawn(named("traces", export.run(stopping.clone())));
+    }
+    for (listener, address) in metrics_listeners {
+        tracing::info!(%address, "metrics are read here");
+        let metrics = MetricsListener::new(listener, app.clone());
+        tasks
+            .ending
+            .spawn(named("metrics", metrics.run(stopping.clone())));
+    }
     Ok(Running {
         admin,
+        metrics_listen,
         ca_file,
         admin_socket,
         generation,
@@ -179,6 +202,9 @@ pub struct Running {
     pub admin_socket: PathBuf,
     /// Which incarnation of the control plane this is.
     pub generation: Generation,
+    /// Where Prometheus reads `/metrics`, with the port that the kernel chose; `None` when it is
+    /// off.
+    pub metrics_listen: Option<SocketAddr>,
     pub(crate) admin: Admin,
     pub(crate) rooms: RoomsHandle,
     pub(crate) store: Store,

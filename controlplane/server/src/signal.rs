@@ -13,6 +13,7 @@ pub(crate) mod wire;
 use crate::app::App;
 use crate::http::{Refused, cors};
 use crate::limits::{MESSAGE_BYTES_MAX, SESSION_BYTES_WAITING_MAX};
+use crate::metrics::{Entrance, Verdict};
 use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
@@ -22,6 +23,7 @@ use axum::routing::get;
 use bedside_rooms::{Claims, JoinParameters, Refusal};
 use http::StatusCode;
 use http::request::Parts;
+use tokio::time::Instant;
 
 pub(crate) fn router() -> Router<App> {
     Router::new()
@@ -75,7 +77,16 @@ async fn connect(
     let Ok(upgrade) = upgrade else {
         return (StatusCode::NOT_FOUND, "a WebSocket upgrade is needed here").into_response();
     };
-    let (claims, parameters) = match admit(&app, version, parts).await {
+    let started = Instant::now();
+    let admitted = admit(&app, version, parts).await;
+    let verdict = admitted
+        .as_ref()
+        .map_or(Verdict::Refused, |_| Verdict::Done);
+    app.metrics.joins.count((Entrance::Signalling, verdict));
+    app.metrics
+        .join
+        .observe((), started.elapsed().as_secs_f64());
+    let (claims, parameters) = match admitted {
         Ok(admitted) => admitted,
         Err(refusal) => return Refused(refusal).into_response(),
     };

@@ -4,6 +4,7 @@ mod admin;
 pub(crate) mod client;
 mod dataplane;
 mod links;
+mod metrics;
 mod scripted;
 mod signalling;
 mod transport;
@@ -17,6 +18,7 @@ use crate::token::Tokens;
 use crate::{Config, Running, start};
 use bedside_rooms::{Claims, VideoGrant};
 use client::Client;
+pub(crate) use metrics::metrics_of;
 use scripted::ScriptedDataplane;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -80,7 +82,7 @@ impl Bench {
     }
 
     /// A token for `identity` to join room `r`.
-    fn token(&self, identity: &str) -> String {
+    pub(crate) fn token(&self, identity: &str) -> String {
         let grant = VideoGrant {
             room_join: true,
             room: "r".to_owned(),
@@ -129,7 +131,7 @@ fn config(scratch: &Path) -> Config {
 }
 
 /// Bounds a wait on another task, so that a defect fails a test instead of hanging it.
-async fn within<T>(what: impl Future<Output = T>, name: &str) -> T {
+pub(crate) async fn within<T>(what: impl Future<Output = T>, name: &str) -> T {
     match tokio::time::timeout(Duration::from_secs(60), what).await {
         Ok(done) => done,
         Err(_) => panic!("this never happened: {name}"),

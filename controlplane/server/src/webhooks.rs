@@ -5,21 +5,21 @@
 //! never the rooms. A receiver gets events one after the other in the order in which they
 //! happened; after a time without success an event is given up, so that the next one has its turn.
 
-mod connection;
-
 use crate::Error;
 use crate::config::WebhooksConfig;
 use crate::limits::{
     STOP_GRACE, WEBHOOK_ATTEMPTS_MAX, WEBHOOK_BYTES_WAITING_MAX, WEBHOOK_RETRY, WEBHOOK_TIMEOUT,
     WEBHOOK_TOKEN_LIFETIME,
 };
+use crate::metrics::{Metrics, Verdict};
+use crate::outgoing::{Connection, Target};
 use crate::token::Tokens;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::body::Bytes;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bedside_rooms::Claims;
-use connection::{Connection, Target};
-use http::StatusCode;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use livekit_protocol as proto;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,9 +27,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 /// Where the rooms' task puts events.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Webhooks {
     receivers: Vec<Queue>,
+    metrics: Metrics,
 }
 
 #[derive(Debug)]
@@ -60,6 +61,7 @@ impl Webhooks {
                     event.event,
                     "a webhook event has no JSON form and was dropped"
                 );
+                self.metrics.webhooks.count((Verdict::Refused,));
                 return;
             }
         };
@@ -71,6 +73,7 @@ impl Webhooks {
                 queue.events.send(Waiting { body, _room: room }).ok()
             });
             if sent.is_none() {
+                self.metrics.webhooks.count((Verdict::Refused,));
                 tracing::error!(event.event, "a webhook event was dropped: too many wait");
             }
         }
@@ -85,8 +88,12 @@ impl Webhooks {
 pub(crate) fn webhooks(
     config: &WebhooksConfig,
     tokens: &Tokens,
+    metrics: &Metrics,
 ) -> Result<(Webhooks, Vec<Delivery>), Error> {
-    let mut webhooks = Webhooks::default();
+    let mut webhooks = Webhooks {
+        receivers: Vec::with_capacity(config.urls.len()),
+        metrics: metrics.clone(),
+    };
     let mut deliveries = Vec::with_capacity(config.urls.len());
     if let Some(key) = &config.api_key
         && !tokens.has_key(key)
@@ -96,7 +103,7 @@ pub(crate) fn webhooks(
         )));
     }
     for url in &config.urls {
-        let target = Target::new(url, config.ca_file.as_deref())?;
+        let target = Target::new("webhooks.urls", url, config.ca_file.as_deref())?;
         let (events, waiting) = mpsc::unbounded_channel();
         webhooks.receivers.push(Queue {
             events,
@@ -105,6 +112,7 @@ pub(crate) fn webhooks(
         deliveries.push(Delivery {
             connection: Connection::new(target),
             waiting,
+            metrics: metrics.clone(),
             signer: Signer {
                 tokens: tokens.clone(),
                 key: config.api_key.clone(),
@@ -119,6 +127,7 @@ pub(crate) fn webhooks(
 pub(crate) struct Delivery {
     connection: Connection,
     waiting: mpsc::UnboundedReceiver<Waiting>,
+    metrics: Metrics,
     signer: Signer,
 }
 
@@ -146,10 +155,14 @@ impl Delivery {
             let mut attempt = 1;
             loop {
                 let problem = match self.attempt(&waiting.body).await {
-                    Outcome::Delivered => break,
+                    Outcome::Delivered => {
+                        self.metrics.webhooks.count((Verdict::Done,));
+                        break;
+                    }
                     Outcome::Retry(problem) if attempt < WEBHOOK_ATTEMPTS_MAX => problem,
                     Outcome::Retry(problem) | Outcome::GiveUp(problem) => {
                         tracing::error!(problem, attempt, "a webhook event was given up");
+                        self.metrics.webhooks.count((Verdict::Failed,));
                         break;
                     }
                 };
@@ -164,7 +177,17 @@ impl Delivery {
         let Some(token) = self.signer.sign(body) else {
             return Outcome::GiveUp("the API key that signs webhooks is gone".to_owned());
         };
-        match timeout(WEBHOOK_TIMEOUT, self.connection.post(body, &token)).await {
+        let mut authorization =
+            HeaderValue::from_str(&token).expect("a token is base64url and dots");
+        authorization.set_sensitive(true);
+        let headers = HeaderMap::from_iter([
+            (AUTHORIZATION, authorization),
+            (
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/webhook+json"),
+            ),
+        ]);
+        match timeout(WEBHOOK_TIMEOUT, self.connection.post(body, &headers)).await {
             Err(_) => {
                 self.connection.close();
                 Outcome::Retry("no answer in time".to_owned())

@@ -7,6 +7,7 @@
 use crate::app::App;
 use crate::http::{Refused, cors};
 use crate::limits::{ENTITY_TAGS_MAX, SDP_BYTES_MAX};
+use crate::metrics::{Entrance, Verdict};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
@@ -32,13 +33,19 @@ async fn publish(State(app): State<App>, request: Request) -> Result<Response, R
     let start = |rooms: &mut Rooms, now: Time, claims: &_, offer: &str| {
         rooms.whip_publish(now, claims, offer)
     };
-    begin(app, request, "/whip", start).await
+    let metrics = app.metrics.clone();
+    let begun = begin(app, request, "/whip", start).await;
+    metrics.joins.count((Entrance::Whip, verdict(&begun)));
+    begun
 }
 
 async fn play(State(app): State<App>, request: Request) -> Result<Response, Refused> {
     let start =
         |rooms: &mut Rooms, now: Time, claims: &_, offer: &str| rooms.whep_play(now, claims, offer);
-    begin(app, request, "/whep", start).await
+    let metrics = app.metrics.clone();
+    let begun = begin(app, request, "/whep", start).await;
+    metrics.joins.count((Entrance::Whep, verdict(&begun)));
+    begun
 }
 
 async fn begin(
@@ -171,6 +178,10 @@ async fn text(headers: &HeaderMap, wanted: HeaderValue, body: Body) -> Result<St
         .await
         .map_err(|_| Refused(refusal(413, "the body is too long or did not arrive whole")))?;
     String::from_utf8(bytes.into()).map_err(|_| Refused(refusal(400, "the body is not UTF-8")))
+}
+
+fn verdict(begun: &Result<Response, Refused>) -> Verdict {
+    begun.as_ref().map_or(Verdict::Refused, |_| Verdict::Done)
 }
 
 fn refusal(status: u16, reason: &str) -> Refusal {

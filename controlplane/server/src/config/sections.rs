@@ -15,7 +15,7 @@ pub struct PolicyConfig {
 }
 
 /// `[telemetry]`: who is told how the server does. Never whom it serves.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TelemetryConfig {
     /// Where Prometheus reads `/metrics`, over HTTP; nowhere when absent.
@@ -26,6 +26,20 @@ pub struct TelemetryConfig {
     /// PEM of authorities that the collector's certificate is checked against instead of the
     /// public ones.
     pub otlp_ca_file: Option<PathBuf>,
+    /// Take what the consult page reports of calls, and add it up. Off: `/api/statistics` answers
+    /// with 404, and pages stop reporting.
+    pub client_statistics: bool,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self {
+            metrics_listen: None,
+            otlp_endpoint: None,
+            otlp_ca_file: None,
+            client_statistics: true,
+        }
+    }
 }
 
 impl TelemetryConfig {

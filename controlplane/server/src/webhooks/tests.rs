@@ -60,7 +60,7 @@ fn what_cannot_work_is_refused_at_start() {
             ..WebhooksConfig::default()
         };
         edit(&mut config);
-        webhooks(&config, &tokens()).map(|(webhooks, deliveries)| {
+        webhooks(&config, &tokens(), &Metrics::new()).map(|(webhooks, deliveries)| {
             assert_eq!(webhooks.receivers.len(), deliveries.len());
             deliveries.len()
         })
@@ -88,6 +88,7 @@ fn a_full_queue_drops_what_comes_and_keeps_what_waits() {
             events,
             room: Arc::new(Semaphore::new(100)),
         }],
+        metrics: Metrics::new(),
     };
     let event = |id: usize| proto::WebhookEvent {
         event: "room_started".to_owned(),

@@ -1,12 +1,13 @@
-//! One HTTP/1.1 connection to a receiver, kept open between events.
+//! Posting to a place that the configuration names: webhook receivers, a collector of traces. One
+//! HTTP/1.1 connection to each, kept open between posts.
 
 use crate::Error;
-use crate::limits::WEBHOOK_ANSWER_BYTES_MAX;
+use crate::limits::OUTGOING_ANSWER_BYTES_MAX;
 use crate::tls;
 use axum::body::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
+use http::header::{CONTENT_LENGTH, HOST, USER_AGENT};
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -21,7 +22,7 @@ use tokio_rustls::TlsConnector;
 
 /// A receiver.
 #[derive(Clone, Debug)]
-pub(super) struct Target {
+pub(crate) struct Target {
     host: String,
     port: u16,
     /// What the receiver calls itself in requests.
@@ -32,17 +33,20 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// `ca_file` replaces the public authorities.
-    pub(super) fn new(url: &str, ca_file: Option<&Path>) -> Result<Self, Error> {
-        let refuse = || Error::Config(format!("`webhooks.urls`: {url} is not a URL"));
+    /// `setting` is the one that holds the URL; `ca_file` replaces the public authorities.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: no URL; [`Error::File`]: the authorities' file.
+    pub(crate) fn new(setting: &str, url: &str, ca_file: Option<&Path>) -> Result<Self, Error> {
+        let refuse = || Error::Config(format!("`{setting}`: {url} is not a URL"));
         let uri: Uri = url.parse().map_err(|_| refuse())?;
         let authority = uri.authority().ok_or_else(refuse)?;
         let host = authority.host().trim_matches(['[', ']']).to_owned();
         let secure = uri.scheme_str() == Some("https");
         if authority.as_str().contains('@') {
-            let words =
-                "`webhooks.urls`: a name and password in a URL are not sent; leave them out";
-            return Err(Error::Config(words.to_owned()));
+            return Err(Error::Config(format!(
+                "`{setting}`: a name and password in a URL are not sent; leave them out"
+            )));
         }
         let tls = if secure {
             let name = ServerName::try_from(host.clone()).map_err(|_| refuse())?;
@@ -65,9 +69,9 @@ impl Target {
     }
 }
 
-/// Why an event did not arrive.
+/// Why a post did not arrive.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PostError {
+pub(crate) enum PostError {
     #[error("cannot connect: {0}")]
     Connect(#[from] io::Error),
     #[error("the connection broke: {0}")]
@@ -75,65 +79,62 @@ pub(super) enum PostError {
 }
 
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     target: Target,
     open: Option<SendRequest<Full<Bytes>>>,
 }
 
 impl Connection {
-    pub(super) fn new(target: Target) -> Self {
+    pub(crate) fn new(target: Target) -> Self {
         Self { target, open: None }
     }
 
-    /// Forgets the connection: the next event gets a new one.
-    pub(super) fn close(&mut self) {
+    /// Forgets the connection: the next post gets a new one.
+    pub(crate) fn close(&mut self) {
         self.open = None;
     }
 
-    /// Posts an event and returns the receiver's status.
-    pub(super) async fn post(
+    /// Posts `body` with these headers beside the usual ones, and returns the receiver's status.
+    pub(crate) async fn post(
         &mut self,
         body: &Bytes,
-        token: &str,
+        headers: &HeaderMap,
     ) -> Result<StatusCode, PostError> {
         if let Some(mut open) = self.open.take()
             && open.ready().await.is_ok()
-            && let Ok(status) = self.exchange(open, body, token).await
+            && let Ok(status) = self.exchange(open, body, headers).await
         {
             return Ok(status);
         }
         // There was none, or the receiver has closed it meanwhile.
         let fresh = self.connect().await?;
-        self.exchange(fresh, body, token).await
+        self.exchange(fresh, body, headers).await
     }
 
     async fn exchange(
         &mut self,
         mut open: SendRequest<Full<Bytes>>,
         body: &Bytes,
-        token: &str,
+        headers: &HeaderMap,
     ) -> Result<StatusCode, PostError> {
-        let answer = open.send_request(self.request(body, token)).await?;
+        let answer = open.send_request(self.request(body, headers)).await?;
         let status = answer.status();
-        let rest = Limited::new(answer.into_body(), WEBHOOK_ANSWER_BYTES_MAX);
+        let rest = Limited::new(answer.into_body(), OUTGOING_ANSWER_BYTES_MAX);
         if rest.collect().await.is_ok() {
             self.open = Some(open);
         }
         Ok(status)
     }
 
-    fn request(&self, body: &Bytes, token: &str) -> Request<Full<Bytes>> {
-        let mut authorization =
-            HeaderValue::from_str(token).expect("a token is base64url and dots");
-        authorization.set_sensitive(true);
-        Request::post(Uri::from(self.target.path.clone()))
+    fn request(&self, body: &Bytes, headers: &HeaderMap) -> Request<Full<Bytes>> {
+        let mut request = Request::post(Uri::from(self.target.path.clone()))
             .header(HOST, self.target.host_header.clone())
-            .header(AUTHORIZATION, authorization)
-            .header(CONTENT_TYPE, "application/webhook+json")
             .header(CONTENT_LENGTH, body.len())
             .header(USER_AGENT, concat!("bedside/", env!("CARGO_PKG_VERSION")))
             .body(Full::new(body.clone()))
-            .expect("every part was checked when it was made")
+            .expect("every part was checked when it was made");
+        request.headers_mut().extend(headers.clone());
+        request
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, PostError> {

@@ -1,0 +1,104 @@
+//! `POST /api/statistics`: how a call goes, as the browsers in it see it.
+//!
+//! A report is what `RTCPeerConnection.getStats` says (webrtc-stats), and that says a lot:
+//! addresses, device names, identifiers. The page sends numbers only, and [`report`] reads nothing
+//! but an allow-list of numbers and closed words, whoever sent it. What is not on the list is
+//! dropped and counted, not refused: browsers add members with every release, and a report that is
+//! refused for one of them would hide exactly the newest browsers. The numbers are added up over
+//! everybody at once; nothing is kept of who reported what (45 CFR 164.502(b), minimum necessary).
+
+mod pace;
+mod report;
+
+pub(crate) use pace::Pace;
+
+use crate::app::App;
+use crate::limits::STATISTICS_BODY_BYTES_MAX;
+use crate::links;
+use crate::listener::PeerAddress;
+use crate::metrics::Report as Outcome;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::post;
+use axum::{Extension, Router};
+use http::StatusCode;
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
+pub(crate) fn router() -> Router<App> {
+    Router::new()
+        .route("/api/statistics", post(take))
+        .layer(DefaultBodyLimit::max(STATISTICS_BODY_BYTES_MAX))
+}
+
+async fn take(
+    State(app): State<App>,
+    Extension(pace): Extension<Pace>,
+    Extension(peer): Extension<PeerAddress>,
+    parts: Parts,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let outcome = judge(&app, &pace, peer, &parts, body).await;
+    app.metrics.client.reports.count((outcome,));
+    let (status, words) = match outcome {
+        Outcome::Accepted => return StatusCode::NO_CONTENT.into_response(),
+        Outcome::Malformed => (
+            StatusCode::BAD_REQUEST,
+            "this is not a report of the consult page",
+        ),
+        Outcome::Unauthenticated => (
+            StatusCode::UNAUTHORIZED,
+            "only who is in a consult may report",
+        ),
+        Outcome::Limited => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "reports come too often; one in 10 s is right",
+        ),
+        Outcome::Off => (StatusCode::NOT_FOUND, "no reports are taken here"),
+    };
+    (status, words).into_response()
+}
+
+/// Cheap things first: an address and a credential have their pace before the database is asked.
+async fn judge(
+    app: &App,
+    pace: &Pace,
+    peer: PeerAddress,
+    parts: &Parts,
+    body: Result<Bytes, BytesRejection>,
+) -> Outcome {
+    if !app.client_statistics {
+        return Outcome::Off;
+    }
+    if !pace.admit_address(peer.0) {
+        return Outcome::Limited;
+    }
+    let Some(reporter) = reporter(app, parts).await else {
+        return Outcome::Unauthenticated;
+    };
+    if !pace.admit_reporter(reporter) {
+        return Outcome::Limited;
+    }
+    let Ok(body) = body else {
+        return Outcome::Malformed;
+    };
+    let Some(report) = report::parse(&body) else {
+        return Outcome::Malformed;
+    };
+    report.add_to(&app.metrics.client);
+    Outcome::Accepted
+}
+
+/// The digest of a good token, or of the session of somebody who used a link; `None` for nobody.
+async fn reporter(app: &App, parts: &Parts) -> Option<[u8; 32]> {
+    if let Some(token) = parts.headers.get(AUTHORIZATION) {
+        app.tokens.of_request(parts).ok()?;
+        return Some(links::hash(token.to_str().ok()?));
+    }
+    links::open_session(app, &parts.headers).await
+}
+
+#[cfg(test)]
+mod tests;
