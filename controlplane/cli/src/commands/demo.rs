@@ -1,7 +1,7 @@
 //! `bedside demo`: a whole consult on one machine.
 
 use crate::{
-    commands::serve::{log_to_stderr, runtime, stopped},
+    commands::serve::{keep_memory_inside, log_to_stderr, runtime, stopped},
     print::line,
 };
 use anyhow::{Context, Result, anyhow, bail};
@@ -77,6 +77,7 @@ struct Ready {
 
 impl Demo {
     pub(crate) fn run(self) -> Result<()> {
+        keep_memory_inside()?;
         log_to_stderr(self.log.as_str())?;
         runtime()?.block_on(self.consult())
     }

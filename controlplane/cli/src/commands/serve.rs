@@ -3,6 +3,7 @@
 use crate::commands::configuration;
 use anyhow::{Context, Result};
 use clap::Args;
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use std::{
     io::{self, IsTerminal as _},
     path::PathBuf,
@@ -22,6 +23,7 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(self) -> Result<()> {
+        keep_memory_inside()?;
         log_to_stderr(&self.log)?;
         let config = configuration::read(&self.config)?;
         runtime()?.block_on(async {
@@ -30,6 +32,18 @@ impl Serve {
             Ok(bedside_server::serve(config, stopped).await?)
         })
     }
+}
+
+/// Names, tokens and keys are in this process: no core file holds them, and no other process of the
+/// same user may read its memory (45 CFR 164.312(a)(1)).
+pub(crate) fn keep_memory_inside() -> Result<()> {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    setrlimit(Resource::Core, none)
+        .and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable))
+        .context("core files cannot be turned off")
 }
 
 /// Log lines go to standard error, so that standard output stays for answers.

@@ -5,6 +5,7 @@
 use livekit_protocol as proto;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// `GET /status`.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -49,7 +50,7 @@ pub struct DataplaneReport {
 }
 
 /// `GET /rooms`, `GET /rooms/{name}`.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoomReport {
     /// Name.
     pub name: String,
@@ -69,7 +70,7 @@ pub struct RoomReport {
 }
 
 /// `GET /rooms/{name}/participants`.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct ParticipantReport {
     /// Identity.
     pub identity: String,
@@ -136,7 +137,7 @@ impl Role {
 }
 
 /// `POST /links`.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct LinkRequest {
     /// Room that it leads to.
     pub room: String,
@@ -151,7 +152,7 @@ pub struct LinkRequest {
 }
 
 /// Answer to `POST /links`.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkReport {
     /// The link; works once.
     pub link: String,
@@ -160,7 +161,7 @@ pub struct LinkReport {
 }
 
 /// `POST /tokens`.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct TokenRequest {
     /// Room that it opens.
     pub room: String,
@@ -189,7 +190,7 @@ pub enum TokenRole {
 }
 
 /// Answer to `POST /tokens`.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenReport {
     /// LiveKit access token.
     pub token: String,
@@ -280,3 +281,23 @@ impl From<&proto::TrackInfo> for TrackReport {
         }
     }
 }
+
+/// Names, rooms, links and tokens are in these types; their debug text says only what they are.
+macro_rules! opaque {
+    ($($name:ident),+) => {$(
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    )+};
+}
+
+opaque!(
+    RoomReport,
+    ParticipantReport,
+    LinkRequest,
+    LinkReport,
+    TokenRequest,
+    TokenReport
+);
