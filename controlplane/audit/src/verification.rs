@@ -2,16 +2,22 @@
 
 mod finding;
 mod mismatch;
+mod recent;
 
 pub use finding::{Finding, Source};
 
 use crate::{Entry, Hash, Keyring, SignedCheckpoint, Tree, limits::FINDINGS_MAX};
 use mismatch::{Mismatch, Mismatches};
+use recent::Recent;
 use std::collections::VecDeque;
 
 /// Goes through a log from its first entry to its last, recomputes every hash, compares each with
 /// the one that is stored and each root with what was signed, and names what is wrong. Holds the
 /// tree's right edge and what was fed ahead; the size of the log costs no memory.
+///
+/// Leaf hashes say most where they are kept apart from the entries: one that moves with its row is
+/// compared with itself. Then the last checkpoints still bound what was rewritten, and name two rows
+/// that were swapped.
 ///
 /// The caller feeds it in any portions: stored hashes before the entries that they belong to
 /// (entry `n` has those from `stored_hash_index(0, n)` on), checkpoints before the entry with the
@@ -33,10 +39,11 @@ pub struct Verification {
     by_table: Vec<Hash>,
     checkpoints: VecDeque<Awaited>,
     mismatches: Mismatches,
+    recent: Recent,
     /// Size of the last checkpoint whose root was ours.
     vouched: u64,
-    /// Size of the first checkpoint since whose root was not.
-    refuted: Option<u64>,
+    /// Size of the first checkpoint since whose root was not, and where it was kept.
+    refuted: Option<(u64, Source)>,
     signed_size_max: u64,
     checked: u64,
     findings: Vec<Finding>,
@@ -98,6 +105,7 @@ impl Verification {
             by_table: Vec::new(),
             checkpoints: VecDeque::new(),
             mismatches: Mismatches::default(),
+            recent: Recent::default(),
             vouched: 0,
             refuted: None,
             signed_size_max: 0,
@@ -160,6 +168,7 @@ impl Verification {
     #[must_use]
     pub fn finish(mut self) -> Report {
         self.reach();
+        self.rewritten();
         let entries = self.tree.size();
         // What is still awaited was signed over entries that are not there.
         while let Some(awaited) = self.checkpoints.pop_front() {
@@ -226,6 +235,7 @@ impl Verification {
         let (Some(own), Some(kept)) = (leaf.or(stored), stored.or(leaf)) else {
             return false;
         };
+        self.recent.push(own);
         if own != kept {
             self.mismatches.push(Mismatch { index, own, kept });
             if self.stored.is_none() {
@@ -294,26 +304,43 @@ impl Verification {
         } else if let Some(stored) = self.stored.take_if(|stored| stored.root() == root) {
             self.mismatches.settle(size, true);
             self.tree = stored;
+        } else if self.vouched == size && self.checked > 0 {
+            return self.find(Finding::Forked { size, later: size });
         } else {
-            if self.vouched == size && self.checked > 0 {
-                self.find(Finding::Forked { size, later: size });
-            } else if self.refuted.is_none() {
-                self.refuted = Some(size);
-                self.find(Finding::Rewritten {
-                    first: self.vouched,
-                    size,
-                    source,
-                });
-            }
-            return;
+            let (first_size, _) = *self.refuted.get_or_insert((size, source));
+            let swapped = match &self.stored {
+                None => self.recent.swapped(first_size, root),
+                // What was done to these is known already.
+                Some(_) => None,
+            };
+            let Some((first, second, tree)) = swapped else {
+                return;
+            };
+            self.find(Finding::Swapped { first, second });
+            self.refuted = None;
+            self.tree = tree;
         }
+        self.recent.settle(&self.tree);
         self.checked += 1;
-        self.vouched = size;
         // Something signed before was not of this history, and what is signed now is.
-        if let Some(refuted) = self.refuted.take() {
+        if let Some((refuted, _)) = self.refuted {
+            self.rewritten();
             self.find(Finding::Forked {
                 size: refuted,
                 later: size,
+            });
+        }
+        self.vouched = size;
+    }
+
+    /// Says so of the entries that no matching checkpoint covers, if one was there that did not
+    /// match.
+    fn rewritten(&mut self) {
+        if let Some((size, source)) = self.refuted.take() {
+            self.find(Finding::Rewritten {
+                first: self.vouched,
+                size,
+                source,
             });
         }
     }
