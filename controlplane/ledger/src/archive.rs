@@ -9,6 +9,7 @@ use crate::storage::postgres::PostgresStorage;
 use crate::storage::sqlite::SqliteStorage;
 use crate::storage::{Search, Storage, StoredCheckpoint, StoredCosignature, StoredEntry};
 use crate::tiles::Hashes;
+use crate::verify::{self, Verified, VerifyOptions};
 use bedside_audit::{
     ConsistencyProof, DetailKey, Entry, InclusionProof, MasterKey, PseudonymKey, VerifyingKey,
 };
@@ -175,8 +176,32 @@ impl Archive {
         ConsistencyProof::new(old, size, &hashes).map_err(unprovable)
     }
 
+    /// Hashes the whole log again and compares it with everything that is known of it.
+    ///
+    /// # Errors
+    /// As [`Error`] of a database that cannot be read at all; [`Error::File`].
+    pub async fn verify(&self, options: &VerifyOptions) -> Result<Verified, Error> {
+        verify::verify(self, &self.storage, options).await
+    }
+
+    /// Keeps what a witness signed.
+    pub(crate) async fn put_cosignature(
+        &self,
+        cosignature: &StoredCosignature,
+    ) -> Result<(), Error> {
+        self.storage.put_cosignature(cosignature).await
+    }
+
+    /// The last checkpoint that each witness signed.
+    ///
+    /// # Errors
+    /// As [`Error`] of a database.
+    pub async fn last_cosignatures(&self) -> Result<Vec<StoredCosignature>, Error> {
+        self.storage.last_cosignatures().await
+    }
+
     /// Closes its connections.
-    pub(crate) async fn close(&self) {
+    pub async fn close(&self) {
         self.storage.close().await;
     }
 }

@@ -17,6 +17,7 @@ use crate::storage::postgres::PostgresStorage;
 use crate::storage::sqlite::SqliteStorage;
 use crate::storage::{LogRow, Storage};
 use crate::tiles::{Edge, Hashes};
+use crate::witness::{self, Witness};
 use crate::{Error, Fork};
 use bedside_audit::{Action, Actor, Event, LogKey, Outcome, Sealer, SignedCheckpoint, Tree};
 use std::ffi::OsString;
@@ -34,6 +35,7 @@ pub(crate) struct Opened {
     pub(crate) key: LogKey,
     pub(crate) origin: String,
     pub(crate) grown: Grown,
+    pub(crate) witnesses: Vec<Witness>,
     /// What the opening itself has to record.
     pub(crate) events: Vec<Event>,
     /// Held for as long as the log is open.
@@ -144,7 +146,8 @@ async fn check(
     known::compare_size(head.size, size)?;
     let mut hashes = Hashes::new(&**storage);
     if let Some(last) = &last {
-        tail::check(&**storage, &mut hashes, last, &log.origin, &keys).await?;
+        let current = [key.verifying_key()];
+        tail::check(&**storage, &mut hashes, last, &log.origin, &current).await?;
     }
     known::compare(config, files, &mut hashes, &log.origin, size, &keys).await?;
     let edges = hashes
@@ -155,6 +158,10 @@ async fn check(
         edge: Edge::restore(size, &mut hashes).await?,
     };
     let archive = Archive::new(Arc::clone(storage), &log.origin, files.clone())?;
+    let mut witnesses = witness::witnesses(config, &**storage).await?;
+    if let Some(last) = &last {
+        known::ask(&mut witnesses, &archive, last).await?;
+    }
     let mut events = Vec::new();
     events.extend(behind(&**storage, size, clock).await?);
     Ok(Opened {
@@ -165,6 +172,7 @@ async fn check(
         key,
         origin: log.origin,
         grown,
+        witnesses,
         events,
         lock: None,
     })
@@ -320,6 +328,3 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 fn damaged(error: bedside_audit::AuditError) -> Error {
     Error::Corrupt(error.to_string())
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,6 +7,7 @@ use crate::config::LedgerConfig;
 use crate::limits::{NOTES_WAITING_MAX, RECORDS_WAITING_MAX};
 use crate::publish::Publisher;
 use crate::tally::Tally;
+use crate::witness::{WitnessState, Witnessing};
 use crate::writer::{Message, Order, Writer};
 use crate::{Error, Health, Unwritable};
 use bedside_audit::{Action, Event, Outcome, Pseudonym};
@@ -28,6 +29,9 @@ struct Shared {
     counters: Arc<Counters>,
     records: Arc<Semaphore>,
     health: watch::Receiver<Health>,
+    witnesses: watch::Receiver<Vec<WitnessState>>,
+    /// How many make a checkpoint witnessed.
+    quorum: usize,
     archive: Archive,
     /// The writer, then what ends after it.
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -75,7 +79,7 @@ impl Ledger {
     /// # Errors
     /// As [`open`](Self::open).
     pub async fn open_with(config: &LedgerConfig, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let opened = check::open(config, &*clock).await?;
+        let mut opened = check::open(config, &*clock).await?;
         let Opened { archive, .. } = &opened;
         let archive = archive.clone();
         let counters = Arc::new(Counters::default());
@@ -91,14 +95,34 @@ impl Ledger {
             interval: config.publish_interval,
             health: watch_health.clone(),
         };
+        let (witnessed, witnesses) = watch::channel(Vec::new());
+        let witnessing = Witnessing {
+            archive: archive.clone(),
+            witnesses: std::mem::take(&mut opened.witnesses),
+            interval: config.publish_interval,
+            health: watch_health.clone(),
+            states: witnessed,
+            messages: messages.downgrade(),
+            clock: Arc::clone(&clock),
+        };
+        let quorum = match config.quorum {
+            0 => config.witnesses.len(),
+            some => some,
+        };
         let writer = Writer::new(opened, Arc::clone(&counters), queue, health, clock);
-        let tasks = vec![tokio::spawn(writer.run()), tokio::spawn(publisher.run())];
+        let tasks = vec![
+            tokio::spawn(writer.run()),
+            tokio::spawn(publisher.run()),
+            tokio::spawn(witnessing.run()),
+        ];
         Ok(Self {
             shared: Arc::new(Shared {
                 messages,
                 counters,
                 records: Arc::new(Semaphore::new(RECORDS_WAITING_MAX)),
                 health: watch_health,
+                witnesses,
+                quorum,
                 archive,
                 tasks: Mutex::new(tasks),
             }),
@@ -179,6 +203,26 @@ impl Ledger {
         self.shared.counters.tally.counts()
     }
 
+    /// How each witness is.
+    #[must_use]
+    pub fn witnesses(&self) -> Vec<WitnessState> {
+        self.shared.witnesses.borrow().clone()
+    }
+
+    /// Entries that too few witnesses have seen yet (`audit_unwitnessed_entries`); none where
+    /// nobody is asked.
+    #[must_use]
+    pub fn unwitnessed(&self) -> Option<u64> {
+        let mut sizes: Vec<u64> = self.witnesses().iter().map(|state| state.size).collect();
+        if sizes.is_empty() {
+            return None;
+        }
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        let quorum = self.shared.quorum.max(1);
+        let witnessed = sizes.get(quorum - 1).copied().unwrap_or(0);
+        Some(self.shared.health.borrow().size.saturating_sub(witnessed))
+    }
+
     /// To read the log.
     #[must_use]
     pub fn archive(&self) -> &Archive {
@@ -248,6 +292,3 @@ impl fmt::Debug for Ledger {
         f.debug_struct("Ledger").finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -25,7 +25,11 @@ mod storage;
 mod tally;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod tiles;
+mod verify;
+mod witness;
 mod writer;
 
 pub use archive::Archive;
@@ -35,3 +39,5 @@ pub use error::{Blame, Error, Fork, Unwritable};
 pub use handle::{Ledger, Recorded};
 pub use health::Health;
 pub use storage::{Columns, Search, StoredCheckpoint, StoredCosignature, StoredEntry, StoredTile};
+pub use verify::{Verified, VerifyOptions};
+pub use witness::WitnessState;

@@ -51,3 +51,19 @@ pub(crate) const MIRROR_TAIL_BYTES: u64 = 1 << 20;
 /// How often the last checkpoint is noted beside the keys. That is three flushes of the disk, a
 /// hundredth of what a busy log does.
 pub(crate) const HEAD_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Entries that a verification reads at once: a MiB or two.
+pub(crate) const VERIFY_ENTRIES: u32 = 4_096;
+
+/// Portions that a verification reads ahead.
+pub(crate) const VERIFY_AHEAD: usize = 4;
+
+/// Time for a witness's answer.
+pub(crate) const WITNESS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a start waits for witnesses, which may know of a longer log. One that does not answer
+/// stops no start; it is asked again while the log is written.
+pub(crate) const WITNESS_START_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Bytes of a witness's answer: some signature lines.
+pub(crate) const WITNESS_ANSWER_BYTES_MAX: usize = 16 << 10;

@@ -96,3 +96,16 @@ pub(crate) async fn actions(ledger: &Ledger) -> Vec<(String, Option<String>)> {
         })
         .collect()
 }
+
+/// Whether tests with processes of others run.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "which tests run is said by the environment"
+)]
+pub(crate) fn slow_tests() -> bool {
+    let slow = std::env::var_os("BEDSIDE_SLOW_TESTS").is_some();
+    if !slow {
+        eprintln!("skipped: BEDSIDE_SLOW_TESTS is not set");
+    }
+    slow
+}

@@ -165,6 +165,3 @@ pub(crate) fn fold(hashes: &[Hash]) -> Hash {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

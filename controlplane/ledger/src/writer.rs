@@ -31,7 +31,10 @@ pub(crate) enum Message {
         oneshot::Sender<Result<Recorded, Unwritable>>,
         OwnedSemaphorePermit,
     ),
+    /// Counted by the sender.
     Note(Box<Event>),
+    /// What the log has to say of itself.
+    Own(Box<Event>),
     Order(Order),
 }
 
@@ -228,6 +231,13 @@ impl Writer {
                 event,
                 caller: None,
             }),
+            Message::Own(event) => {
+                self.counters.notes_waiting.fetch_add(1, Ordering::Relaxed);
+                self.waiting.push_back(Waiting {
+                    event,
+                    caller: None,
+                });
+            }
             Message::Order(order) => self.orders.push_back(order),
         }
     }

@@ -2,11 +2,17 @@
 
 use super::damaged;
 use crate::Error;
+use crate::archive::Archive;
 use crate::config::LedgerConfig;
 use crate::keys::KeyFiles;
+use crate::limits::WITNESS_START_TIMEOUT;
 use crate::mirror;
+use crate::storage::StoredCheckpoint;
 use crate::tiles::Hashes;
+use crate::witness::{Refusal, Witness};
 use bedside_audit::{Checkpoint, SignedCheckpoint, Tree, VerifyingKey};
+use futures_util::future::join_all;
+use tokio::time::timeout;
 
 /// Entries and the last checkpoint are written in one transaction.
 ///
@@ -55,6 +61,48 @@ pub(super) async fn compare(
         match signed.verify(keys) {
             Ok(checkpoint) => contains(hashes, size, checkpoint, &source).await?,
             Err(error) => tracing::warn!(source, %error, "the checkpoint there is not this log's"),
+        }
+    }
+    Ok(())
+}
+
+/// Shows the last checkpoint to the witnesses: one that knows of a longer log, or of another one,
+/// stops the start.
+///
+/// # Errors
+/// [`Error::Fork`].
+pub(super) async fn ask(
+    witnesses: &mut [Witness],
+    archive: &Archive,
+    last: &StoredCheckpoint,
+) -> Result<(), Error> {
+    let asked = witnesses.iter_mut().map(async |witness| {
+        let submitted = timeout(WITNESS_START_TIMEOUT, witness.submit(archive, last)).await;
+        (witness.name().to_owned(), submitted)
+    });
+    for (name, submitted) in join_all(asked).await {
+        match submitted {
+            Ok(Ok(())) => {}
+            Ok(Err(Refusal::Ahead(size))) => {
+                let what = format!(
+                    "it ends at {} entries, and {size} were shown to others: it was put back to an \
+                     earlier state",
+                    last.size
+                );
+                return Err(Error::fork(
+                    what,
+                    Some(last.size),
+                    format!("the witness {name}"),
+                ));
+            }
+            Ok(Err(Refusal::Inconsistent)) => {
+                let what = "it is not the log that was shown to others";
+                return Err(Error::fork(what, None, format!("the witness {name}")));
+            }
+            Ok(Err(refusal)) => {
+                tracing::warn!(witness = name, %refusal, "a witness did not cosign")
+            }
+            Err(_) => tracing::warn!(witness = name, "a witness does not answer"),
         }
     }
     Ok(())

@@ -412,11 +412,12 @@ macro_rules! implement_storage {
 
             fn close(&self) -> BoxFuture<'_, ()> {
                 Box::pin(async {
+                    self.pool.close().await;
+                    // The last to close: SQLite then brings its log into the file.
                     if let Some(connection) = self.writer.lock().await.take() {
                         // Everything is committed; there is nothing to lose.
                         connection.close().await.unwrap_or_default();
                     }
-                    self.pool.close().await;
                 })
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{Order, Waiting, Writer};
 use crate::{Error, Unwritable};
-use bedside_audit::Event;
+use bedside_audit::{Event, Keyring, Object};
 use std::sync::atomic::Ordering;
 
 impl Writer {
@@ -30,7 +30,7 @@ impl Writer {
 
     /// New key to its file, then a checkpoint that both sign, then the new one in the old one's
     /// place. A crash in between leaves a file that the next start judges by the last checkpoint.
-    async fn rotate(&mut self, event: Box<Event>) -> Result<String, Unwritable> {
+    async fn rotate(&mut self, mut event: Box<Event>) -> Result<String, Unwritable> {
         if let Some(outage) = &self.outage {
             return Err(outage.problem.clone());
         }
@@ -39,6 +39,13 @@ impl Writer {
             .files
             .make_next_signing(&self.origin)
             .map_err(refused)?;
+        // The entry that announces it, as `Keyring` reads it.
+        let vkey = next.verifying_key().to_string();
+        event.object = Some(Object {
+            kind: Keyring::LOG_KEY,
+            id: vkey.clone(),
+        });
+        event.facts.insert("vkey", vkey.clone().into());
         self.counters.notes_waiting.fetch_add(1, Ordering::Relaxed);
         self.waiting.push_front(Waiting {
             event,
@@ -50,7 +57,6 @@ impl Writer {
             return Err(outage.problem.clone());
         }
         self.files.rotate().map_err(refused)?;
-        let vkey = next.verifying_key().to_string();
         self.key = next;
         Ok(vkey)
     }
