@@ -37,7 +37,15 @@ const ARROWS: [(&str, &[&str]); 15] = [
             "bedside-rooms",
         ],
     ),
-    ("controlplane/cli", &["bedside-protocol", "bedside-server"]),
+    (
+        "controlplane/cli",
+        &[
+            "bedside-audit",
+            "bedside-ledger",
+            "bedside-protocol",
+            "bedside-server",
+        ],
+    ),
     (
         "tests",
         &[

@@ -46,7 +46,7 @@ pub(crate) fn path(parts: &[&str]) -> String {
 impl AdminSocket {
     /// Asks for something.
     pub(crate) fn get<T: DeserializeOwned>(&self, parts: &[&str]) -> Result<T> {
-        let body = self.call(Method::GET, parts, None::<&()>)?;
+        let body = self.call(Method::GET, parts, None::<&()>, TIMEOUT)?;
         serde_json::from_slice(&body).context("the control plane is of another release")
     }
 
@@ -56,17 +56,41 @@ impl AdminSocket {
         parts: &[&str],
         body: &impl Serialize,
     ) -> Result<T> {
-        let body = self.call(Method::POST, parts, Some(body))?;
+        self.post_slow(parts, body, TIMEOUT)
+    }
+
+    /// Has something done that takes longer than the rest.
+    pub(crate) fn post_slow<T: DeserializeOwned>(
+        &self,
+        parts: &[&str],
+        body: &impl Serialize,
+        answer_max: Duration,
+    ) -> Result<T> {
+        let body = self.call(Method::POST, parts, Some(body), answer_max)?;
         let body: &[u8] = if body.is_empty() { b"null" } else { &body };
         serde_json::from_slice(body).context("the control plane is of another release")
     }
 
     /// Has something ended.
     pub(crate) fn delete(&self, parts: &[&str]) -> Result<()> {
-        self.call(Method::DELETE, parts, None::<&()>).map(drop)
+        self.call(Method::DELETE, parts, None::<&()>, TIMEOUT)
+            .map(drop)
     }
 
-    fn call(&self, method: Method, parts: &[&str], body: Option<&impl Serialize>) -> Result<Bytes> {
+    /// Whether anything listens there, whether we may use it or not.
+    pub(crate) fn is_there(&self) -> bool {
+        let connected = std::os::unix::net::UnixStream::connect(&self.path);
+        let gone = [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused];
+        connected.map_or_else(|error| !gone.contains(&error.kind()), |_| true)
+    }
+
+    fn call(
+        &self,
+        method: Method,
+        parts: &[&str],
+        body: Option<&impl Serialize>,
+        answer_max: Duration,
+    ) -> Result<Bytes> {
         let body = body
             .map(serde_json::to_vec)
             .transpose()?
@@ -80,7 +104,7 @@ impl AdminSocket {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let exchange = async { tokio::time::timeout(TIMEOUT, self.exchange(request)).await };
+        let exchange = async { tokio::time::timeout(answer_max, self.exchange(request)).await };
         let (status, body) = runtime
             .block_on(exchange)
             .map_err(|_| Unreachable("the control plane does not answer".to_owned()))??;

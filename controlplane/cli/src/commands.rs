@@ -1,6 +1,7 @@
 //! One file a subcommand.
 
 pub(crate) mod apikey;
+pub(crate) mod audit;
 pub(crate) mod completions;
 pub(crate) mod configuration;
 pub(crate) mod demo;

@@ -20,6 +20,11 @@ pub(crate) struct Unhealthy {
     pub(crate) checks: usize,
 }
 
+/// The audit log or a proof is not what was signed.
+#[derive(Debug, thiserror::Error)]
+#[error("the audit log is not intact: {0} findings")]
+pub(crate) struct Tampered(pub(crate) usize);
+
 /// 2 is clap's, for wrong usage.
 pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
     if error.is::<NotFound>() {
@@ -28,6 +33,8 @@ pub(crate) fn code_of(error: &anyhow::Error) -> ExitCode {
         ExitCode::from(4)
     } else if error.is::<Unhealthy>() {
         ExitCode::from(5)
+    } else if error.is::<Tampered>() {
+        ExitCode::from(6)
     } else {
         ExitCode::FAILURE
     }

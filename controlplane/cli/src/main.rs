@@ -11,7 +11,7 @@ mod tests;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    apikey, completions, demo, doctor, link, man, participant, room, serve, status, token,
+    apikey, audit, completions, demo, doctor, link, man, participant, room, serve, status, token,
 };
 use std::process::ExitCode;
 
@@ -24,7 +24,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The data plane is a program of its own, `bedside-dataplane`; `bedside demo` starts both.
 ///
 /// Exit codes: 0 done; 1 failed; 2 wrong usage; 3 what was named does not exist; 4 the control
-/// plane cannot be reached; 5 `doctor` found a problem.
+/// plane cannot be reached; 5 `doctor` found a problem; 6 the audit log or a proof is not intact.
 #[derive(Parser)]
 #[command(name = "bedside", version, arg_required_else_help = true)]
 struct Arguments {
@@ -55,6 +55,9 @@ enum Command {
     Participant(participant::Participant),
     /// Show how both processes are
     Status(status::Status),
+    /// Read, prove and verify the audit log
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// Check this machine: what is wrong, and what to type
     Doctor(doctor::Doctor),
     /// Print shell completions
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::Room(command) => command.run(),
         Command::Participant(command) => command.run(),
         Command::Status(command) => command.run(),
+        Command::Audit(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),

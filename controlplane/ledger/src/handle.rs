@@ -4,18 +4,20 @@ use crate::archive::Archive;
 use crate::check::{self, Opened};
 use crate::clock::{Clock, SystemClock};
 use crate::config::LedgerConfig;
-use crate::limits::{NOTES_WAITING_MAX, RECORDS_WAITING_MAX};
+use crate::limits::{FOLLOW_WAIT, NOTES_WAITING_MAX, RECORDS_WAITING_MAX};
 use crate::publish::Publisher;
 use crate::tally::Tally;
 use crate::witness::{WitnessState, Witnessing};
 use crate::writer::{Message, Order, Writer};
-use crate::{Error, Health, Unwritable};
+use crate::{Answer, Error, Health, LiveReport, Question, Unwritable};
 use bedside_audit::{Action, Event, Outcome, Pseudonym};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// The log, open to be written. Cheap to clone; the last one that is dropped without
 /// [`close`](Self::close) loses the notes that wait.
@@ -32,6 +34,7 @@ struct Shared {
     witnesses: watch::Receiver<Vec<WitnessState>>,
     /// How many make a checkpoint witnessed.
     quorum: usize,
+    mirrors: Vec<PathBuf>,
     archive: Archive,
     /// The writer, then what ends after it.
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -123,6 +126,7 @@ impl Ledger {
                 health: watch_health,
                 witnesses,
                 quorum,
+                mirrors: config.mirrors.clone(),
                 archive,
                 tasks: Mutex::new(tasks),
             }),
@@ -227,6 +231,40 @@ impl Ledger {
     #[must_use]
     pub fn archive(&self) -> &Archive {
         &self.shared.archive
+    }
+
+    /// Answers a question of the command line's.
+    ///
+    /// # Errors
+    /// As [`Archive::answer`].
+    pub async fn answer(&self, question: Question) -> Result<Answer, Error> {
+        if let Question::Entries {
+            from: Some(from),
+            follow: true,
+            ..
+        } = question
+        {
+            let mut health = self.health();
+            let more = health.wait_for(|health| health.size > from);
+            // Nothing new: the answer is empty, and the next question waits again.
+            timeout(FOLLOW_WAIT, more)
+                .await
+                .map(drop)
+                .unwrap_or_default();
+        }
+        let mirrors = self.shared.mirrors.clone();
+        let mut answer = self.shared.archive.answer(question, mirrors).await?;
+        if let Answer::Status(status) = &mut answer {
+            let health = self.shared.health.borrow().clone();
+            status.live = Some(LiveReport {
+                problem: health.problem.map(|problem| problem.to_string()),
+                refused: health.refused,
+                lost: health.lost,
+                unwitnessed: self.unwitnessed(),
+                witnesses: self.witnesses(),
+            });
+        }
+        Ok(answer)
     }
 
     /// Destroys the keys of details of the years before `year`, of one subject or of all: their

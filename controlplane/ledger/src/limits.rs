@@ -67,3 +67,6 @@ pub(crate) const WITNESS_START_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Bytes of a witness's answer: some signature lines.
 pub(crate) const WITNESS_ANSWER_BYTES_MAX: usize = 16 << 10;
+
+/// How long whoever follows the log waits for the next entry before they ask again.
+pub(crate) const FOLLOW_WAIT: Duration = Duration::from_secs(5);

@@ -12,7 +12,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`Error::File`].
-pub(crate) fn append(path: &Path, note: &str) -> Result<(), Error> {
+pub fn append(path: &Path, note: &str) -> Result<(), Error> {
     let written = (|| {
         let mut file = OpenOptions::new()
             .append(true)

@@ -8,7 +8,7 @@ use crate::limits::{VERIFY_AHEAD, VERIFY_ENTRIES};
 use crate::storage::{Columns, Storage, StoredCheckpoint, StoredEntry, StoredTile};
 use crate::tiles::{TILE_HASHES, split};
 use crate::{Error, mirror};
-use bedside_audit::{Keyring, Report, Source, Timestamp, Tree, Verification};
+use bedside_audit::{Keyring, Report, Source, Table, Timestamp, Verification};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -166,8 +166,6 @@ async fn checkpoints(
 struct Pass {
     verification: Verification,
     outside: Vec<String>,
-    /// Tree of the leaves as they are stored beside the entries.
-    stored: Tree,
     /// Hashes of full tiles above the leaves, by level and number.
     upper: HashMap<(u8, u64), Hash>,
     size: u64,
@@ -184,9 +182,8 @@ impl Pass {
             }
         }
         Self {
-            verification: Verification::new(keyring, true),
+            verification: Verification::new(keyring, Table::Leaves),
             outside,
-            stored: Tree::new(),
             upper: hashes,
             size,
             problems: Vec::new(),
@@ -214,20 +211,15 @@ impl Pass {
     }
 
     fn entry(&mut self, entry: &StoredEntry) {
-        if entry.sequence == self.stored.size() {
-            let mut number = stored_hash_index(0, entry.sequence);
-            let mut level = 0;
-            let (stored, verification, upper) =
-                (&mut self.stored, &mut self.verification, &self.upper);
-            stored.append(Hash(entry.leaf), |hash| {
-                // Every eighth level has tiles of its own.
-                let tiled = (level % 8 == 0 && level > 0)
-                    .then(|| upper.get(&(level / 8, entry.sequence >> level)))
-                    .flatten();
-                verification.stored_hash(number, tiled.copied().unwrap_or(hash));
-                number += 1;
-                level += 1;
-            });
+        let leaf = stored_hash_index(0, entry.sequence);
+        self.verification.stored_hash(leaf, Hash(entry.leaf));
+        // What it completes that has a place in a tile: every eighth level.
+        for level in (1..=MAX_LEVEL).take_while(|level| completes(entry.sequence, *level)) {
+            let number = entry.sequence >> (8 * level);
+            if let Some(hash) = self.upper.get(&(level, number)) {
+                let index = stored_hash_index(8 * level, number);
+                self.verification.stored_hash(index, *hash);
+            }
         }
         self.verification.entry(entry.sequence, &entry.body);
         if !agrees(&entry.columns, &entry.body) {
@@ -273,6 +265,11 @@ impl Pass {
             self.unnamed += 1;
         }
     }
+}
+
+/// Whether the entry is the last of a subtree of 256^`level`.
+const fn completes(sequence: u64, level: u8) -> bool {
+    (sequence + 1).is_multiple_of(1 << (8 * level))
 }
 
 /// Whether the columns are those of the body. Only what is in columns is read of it: whether the

@@ -4,9 +4,11 @@
 //! connect may do everything: the file's mode and the peer's credentials are the access control.
 
 mod api_keys;
+mod audit;
 mod routes;
 mod types;
 
+pub use audit::KeyReport;
 pub use types::{
     ApiKeyMade, ApiKeyReport, DataplaneReport, LinkReport, LinkRequest, MuteRequest,
     ParticipantReport, Problem, Role, RoomReport, RotateRequest, StatusReport, TokenReport,

@@ -26,8 +26,13 @@ pub(crate) async fn open(config: &Config) -> Result<Ledger, Error> {
     }
 }
 
-fn ledger_config(config: &Config) -> Result<LedgerConfig, Error> {
+/// Where the log of a control plane with this configuration is, and who vouches for it.
+///
+/// # Errors
+/// [`Error::File`]; [`Error::Config`].
+pub fn ledger_config(config: &Config) -> Result<LedgerConfig, Error> {
     let mut ledger = LedgerConfig::in_directory(&config.data_directory);
+    ledger.accept_fork = config.audit.accept_fork;
     if let Some(path) = &config.audit.postgres_url_file {
         let url = files::read_secret(path)?;
         ledger.database = Database::Postgres(Secret::new(url.expose().trim().to_owned()));

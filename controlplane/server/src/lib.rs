@@ -47,5 +47,6 @@ pub use config::{
     WebhooksConfig, WitnessConfig,
 };
 pub use error::{Blame, Error};
+pub use evidence::ledger_config;
 pub use server::{Running, serve, start};
 pub use tls::certificate_expiry;

@@ -19,13 +19,17 @@ pub(crate) struct Serve {
     /// What to log: error, warn, info, debug, or a filter such as bedside_server=debug
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: String,
+    /// Set aside an audit log that is not what was written, begin a new one, and record that in it
+    #[arg(long)]
+    accept_fork: bool,
 }
 
 impl Serve {
     pub(crate) fn run(self) -> Result<()> {
         keep_memory_inside()?;
         log_to_stderr(&self.log)?;
-        let config = configuration::read(&self.config)?;
+        let mut config = configuration::read(&self.config)?;
+        config.audit.accept_fork = self.accept_fork;
         runtime()?.block_on(async {
             // Before the start: a stop that comes meanwhile must not be missed.
             let stopped = stopped()?;

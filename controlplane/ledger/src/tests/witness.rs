@@ -20,13 +20,11 @@ struct Witness {
 }
 
 impl Witness {
-    /// None where the environment is not there.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "xtask says where the programs are"
-    )]
-    fn new() -> Option<Self> {
-        let program = PathBuf::from(std::env::var_os("BEDSIDE_TEST_WITNESS")?);
+    #[expect(clippy::disallowed_methods, reason = "xtask says where Python is")]
+    fn new() -> Self {
+        let python = std::env::var_os("BEDSIDE_TEST_AUDIT_PYTHON")
+            .expect("`cargo xtask test --only rust` installs the packages and says where");
+        let program = PathBuf::from(python).with_file_name("aics-witness");
         let directory = Directory::new("witness");
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()

@@ -38,6 +38,7 @@ pub(super) fn router(admin: Admin) -> Router {
         .route("/api-keys", get(api_keys::list).post(api_keys::add))
         .route("/api-keys/{name}", axum::routing::delete(api_keys::remove))
         .route("/api-keys/{name}/rotate", post(api_keys::rotate))
+        .merge(super::audit::router())
         .fallback(async || Refused(StatusCode::NOT_FOUND, "no such operation".to_owned()))
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
         .with_state(admin)

@@ -16,6 +16,10 @@ pub struct AuditConfig {
     pub witnesses: Vec<WitnessConfig>,
     /// Where every checkpoint is copied to, at most 8.
     pub mirrors: Vec<MirrorConfig>,
+    /// Whether a log that is not what was written is set aside and a new one begun: `bedside serve
+    /// --accept-fork`, for one start, and never in a file.
+    #[serde(skip)]
+    pub accept_fork: bool,
 }
 
 /// A witness.
