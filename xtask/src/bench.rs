@@ -11,7 +11,7 @@ use std::path::Path;
 
 #[derive(Args)]
 pub(crate) struct Bench {
-    /// Only these runs, by name; `bedside-bench run --help` lists them
+    /// Only these runs, by name: `evidence`, or what `bedside-bench run --help` lists
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// Short runs: to see that everything works, not to compare
@@ -30,6 +30,9 @@ impl Bench {
     /// and `report.json`.
     pub(crate) fn run(&self) -> Result<()> {
         prerequisites::check_for_building()?;
+        if self.only.iter().any(|name| name == "evidence") {
+            return self.evidence();
+        }
         let build = [
             "build",
             "--locked",
@@ -62,6 +65,39 @@ impl Bench {
             bench.args(["--commit", &commit]);
         }
         run(&mut bench)
+    }
+}
+
+impl Bench {
+    /// The figures of the audit log, alone: they measure the disk.
+    fn evidence(&self) -> Result<()> {
+        let entries = if self.quick { "100000" } else { "10000000" };
+        let example = [
+            "run",
+            "--locked",
+            "--release",
+            "--package",
+            "bedside-ledger",
+        ];
+        let directory = root().join("target");
+        std::fs::create_dir_all(&directory)?;
+        run(command("cargo", &example)
+            .args(["--example", "evidence", "--", "--entries", entries])
+            .arg("--directory")
+            .arg(directory))?;
+        let killed = [
+            "test",
+            "--locked",
+            "--release",
+            "--package",
+            "bedside-ledger",
+            "--",
+            "--ignored",
+            "--nocapture",
+            "--exact",
+            "tests::kill::killed_two_hundred_times_nothing_acknowledged_is_missing",
+        ];
+        run(&mut command("cargo", &killed))
     }
 }
 

@@ -44,7 +44,11 @@ impl Test {
             (Part::Clients, clients),
         ];
         let chosen = |part| self.only.is_empty() || self.only.contains(&part);
-        if chosen(Part::Instructions) || chosen(Part::Page) || chosen(Part::Clients) {
+        // Only the lints need nothing.
+        if [Part::Rust, Part::Instructions, Part::Page, Part::Clients]
+            .map(chosen)
+            .contains(&true)
+        {
             system_packages()?;
         }
         // First, since the server embeds it.
@@ -238,7 +242,7 @@ fn python_environment(
 }
 
 /// What shows that a program of the tests is there, and the Debian package that brings it.
-const SYSTEM_PACKAGES: [(&[&str], &str); 7] = [
+const SYSTEM_PACKAGES: [(&[&str], &str); 8] = [
     (&["chromium", "--version"], "chromium"),
     (&["firefox-esr", "--version"], "firefox-esr"),
     (&["ip", "-V"], "iproute2"),
@@ -246,6 +250,11 @@ const SYSTEM_PACKAGES: [(&[&str], &str); 7] = [
     (&["valgrind", "--version"], "valgrind"),
     // `gcore`: what a core file of the data plane would hold.
     (&["gdb", "--version"], "gdb"),
+    // Debian's wrappers do not start it on a socket of the tests' own.
+    (
+        &["/usr/lib/postgresql/15/bin/initdb", "--version"],
+        "postgresql-15",
+    ),
     // Debian's python3 comes without what `python3 -m venv` needs.
     (&["python3", "-c", "import ensurepip"], "python3-venv"),
 ];

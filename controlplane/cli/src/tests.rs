@@ -46,7 +46,19 @@ fn whatever_reads_or_makes_something_can_answer_in_json() {
         let has_json = command
             .get_arguments()
             .any(|argument| argument.get_id() == "json");
-        let answers = ["list", "show", "create", "status", "doctor", "demo"];
+        let answers = [
+            "list",
+            "show",
+            "create",
+            "status",
+            "doctor",
+            "demo",
+            "tail",
+            "search",
+            "verify",
+            "verify-proof",
+            "rotate",
+        ];
         let last = name.rsplit(' ').next().unwrap_or_default();
         assert_eq!(has_json, answers.contains(&last), "{name}");
     }

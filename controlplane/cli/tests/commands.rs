@@ -158,6 +158,82 @@ fn it_makes_links_and_tokens() {
 }
 
 #[test]
+fn it_reads_proves_verifies_and_exports_the_audit_log() {
+    let server = Server::start();
+    let folder = Folder::new();
+    // Reading is recorded before it is answered, so that there is something to read.
+    assert!(server.said(&["audit", "tail"]).contains("audit.read"));
+    let found = server.said(&["audit", "search", "--action", "audit", "--json"]);
+    let newest: Value = serde_json::from_str(found.lines().next().unwrap()).unwrap();
+    assert_eq!(newest["entry"]["action"], "audit.read");
+    let number = newest["index"].to_string();
+    let shown = server.json(&["audit", "show", &number, "--detail"]);
+    assert_eq!(shown["entry"]["id"], newest["entry"]["id"]);
+    assert!(
+        shown["detail"]["actor"]
+            .as_str()
+            .unwrap()
+            .starts_with("uid:")
+    );
+    let (code, words) = failed(&server.bedside(&["audit", "show", "123456"]));
+    assert_eq!(code, 3, "{words}");
+
+    let status = server.json(&["audit", "witness", "status"]);
+    let vkey = status["vkeys"][0].as_str().unwrap();
+    let proof = folder.path("entry.tlog-proof");
+    fs::write(&proof, server.said(&["audit", "prove", &number])).unwrap();
+    let check = |proof: &Path, key: &str| {
+        let mut program = program();
+        program.args(["audit", "verify-proof"]).arg(proof);
+        program.args(["--key", key]).output().unwrap()
+    };
+    let proven = check(&proof, vkey);
+    assert!(proven.status.success(), "{proven:?}");
+    assert!(String::from_utf8_lossy(&proven.stdout).contains("proven: entry"));
+    let text = fs::read_to_string(&proof).unwrap();
+    let other = folder.path("other.tlog-proof");
+    fs::write(&other, text.replace("index ", "index 1")).unwrap();
+    assert_eq!(failed(&check(&other, vkey)).0, 6);
+
+    assert_eq!(server.json(&["audit", "verify", "--full"])["intact"], true);
+    let checkpoint = server.said(&["audit", "checkpoint"]);
+    assert!(checkpoint.starts_with(status["origin"].as_str().unwrap()));
+    let kept = folder.path("kept");
+    fs::write(&kept, checkpoint.replace('5', "6").replace('A', "B")).unwrap();
+    let kept = kept.display().to_string();
+    let wrong = server.bedside(&["audit", "verify", "--checkpoint", &kept]);
+    assert_eq!(wrong.status.code(), Some(6), "{wrong:?}");
+    let mirror = folder.path("mirror").display().to_string();
+    server.said(&["audit", "mirror", &mirror]);
+    assert!(fs::read_to_string(&mirror).unwrap().contains("\u{2014} "));
+    let rotated = server.json(&["audit", "key", "rotate"]);
+    assert_ne!(rotated["vkey"], status["vkeys"][0]);
+    assert_eq!(server.json(&["audit", "verify"])["intact"], true);
+
+    for (form, sign) in [
+        ("jsonl", "{\"entry\":"),
+        ("csv", "index,"),
+        ("fhir", "AuditEvent"),
+    ] {
+        let file = folder.path(form).display().to_string();
+        server.said(&["audit", "export", "--format", form, "--all", "-o", &file]);
+        assert!(fs::read_to_string(&file).unwrap().contains(sign), "{form}");
+    }
+
+    // The same without asking the control plane.
+    let config = folder.path("bedside.toml");
+    let data = server._folder.path("data");
+    let text = format!(
+        "profile = \"trial\"\nlisten = [\"127.0.0.1:0\"]\ndata_directory = {data:?}\n[tls]\n\
+         development = true\n"
+    );
+    fs::write(&config, text).unwrap();
+    let config = config.display().to_string();
+    let offline = ["audit", "verify", "--offline", "--config", &config];
+    assert_eq!(server.json(&offline)["intact"], true);
+}
+
+#[test]
 fn exit_codes_tell_what_went_wrong() {
     let server = Server::start();
     for arguments in [

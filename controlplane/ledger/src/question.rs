@@ -5,7 +5,9 @@ use crate::archive::Archive;
 use crate::storage::{Search, StoredEntry};
 use crate::verify::{Verified, VerifyOptions};
 use crate::{Error, WitnessState};
-use bedside_audit::{Entry, Hash, ProofBundle, PseudonymKind, SignedCheckpoint, VerifyingKey};
+use bedside_audit::{
+    Detail, Entry, Hash, ProofBundle, PseudonymKind, SignedCheckpoint, VerifyingKey,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -134,6 +136,9 @@ pub struct EntryReport {
     /// Its detail, if that was asked for and its key is still there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<BTreeMap<String, String>>,
+    /// What became of it, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail_state: Option<String>,
 }
 
 /// What a verification found.
@@ -278,7 +283,19 @@ impl Archive {
         let mut reports = Vec::with_capacity(entries.len());
         for stored in entries {
             let detail = match Entry::parse(&stored.body) {
-                Ok(entry) if detail => self.detail(&entry).await?,
+                Ok(entry) if detail => Some(self.detail(&entry).await?),
+                _ => None,
+            };
+            let state = detail.as_ref().map(|detail| detail.state().to_owned());
+            let detail = match detail {
+                Some(Detail::Open(detail)) => {
+                    let exposed = detail.into_iter();
+                    Some(
+                        exposed
+                            .map(|(name, value)| (name, value.into_inner()))
+                            .collect(),
+                    )
+                }
                 _ => None,
             };
             reports.push(EntryReport {
@@ -286,22 +303,17 @@ impl Archive {
                 leaf: Hash(stored.leaf).to_string(),
                 body: String::from_utf8_lossy(&stored.body).into_owned(),
                 detail,
+                detail_state: state,
             });
         }
         Ok(Answer::Entries { entries: reports })
     }
 
-    async fn detail(&self, entry: &Entry) -> Result<Option<BTreeMap<String, String>>, Error> {
-        let Some(key) = self.detail_key(entry).await? else {
-            return Ok(None);
-        };
-        let detail = entry
-            .open_detail(&key)
-            .map_err(|error| Error::Corrupt(format!("a detail: {error}")))?;
-        let exposed = detail
-            .into_iter()
-            .map(|(name, value)| (name, value.into_inner()));
-        Ok(Some(exposed.collect()))
+    async fn detail(&self, entry: &Entry) -> Result<Detail, Error> {
+        let key = self.detail_key(entry).await?;
+        entry
+            .detail(key.as_ref())
+            .map_err(|error| Error::Corrupt(format!("a detail: {error}")))
     }
 
     async fn proof(&self, sequence: u64) -> Result<Answer, Error> {

@@ -106,9 +106,17 @@ impl PostgresStorage {
                 return Err(Error::Unsafe(setting));
             }
         }
-        sqlx::query("SET synchronous_commit = on")
-            .execute(&mut connection)
-            .await?;
+        let settings = [
+            "SET synchronous_commit = on",
+            // A connection that was cut off gives its lock back in half a minute, not in hours.
+            "SET tcp_keepalives_idle = 10",
+            "SET tcp_keepalives_interval = 5",
+            "SET tcp_keepalives_count = 3",
+            "SET idle_in_transaction_session_timeout = '10s'",
+        ];
+        for setting in settings {
+            sqlx::query(setting).execute(&mut connection).await?;
+        }
         Ok(connection)
     }
 

@@ -3,7 +3,7 @@
 use crate::testing::{MovedClock, actions, join, record};
 use crate::tests::tampering::Bench;
 use crate::{Ledger, LedgerConfig, Unwritable, VerifyOptions};
-use bedside_audit::{Action, Actor, Entry, Event, InclusionProof, SignedCheckpoint};
+use bedside_audit::{Action, Actor, Detail, Entry, Event, InclusionProof, SignedCheckpoint};
 use std::sync::Arc;
 
 /// Every scenario, on a log of its own each.
@@ -134,7 +134,9 @@ async fn destroyed_keys_open_nothing_and_every_proof_holds(config: &LedgerConfig
     let entry = archive.entry(1).await.unwrap().unwrap();
     let entry = Entry::parse(&entry.body).unwrap();
     let key = archive.detail_key(&entry).await.unwrap().unwrap();
-    let detail = entry.open_detail(&key).unwrap();
+    let Detail::Open(detail) = entry.detail(Some(&key)).unwrap() else {
+        panic!("the key is there");
+    };
     assert_eq!(detail["patient"].expose(), "patient-1");
     let patient = entry.patient.as_ref().unwrap().pid.clone();
     // The events are of 2023.

@@ -67,7 +67,10 @@ pub(super) fn entry_whole(report: &EntryReport, format: Format) -> Result<String
                     .map(|(name, value)| format!("\n  {name}: {value}"));
                 lines.collect::<String>()
             }
-            (Some(sealed), None) => format!("\n  sealed under {}", sealed.key_id()),
+            (Some(sealed), None) => {
+                let state = report.detail_state.as_deref().unwrap_or("sealed detail");
+                format!("\n  {state}: under {}", sealed.key_id())
+            }
             (None, None) => String::new(),
         });
         text.push_str(&format!("\n  id {}\n  leaf {}", entry.id, report.leaf));
