@@ -33,6 +33,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
         &[
             "bedside-audit",
             "bedside-ledger",
+            "bedside-policy",
             "bedside-protocol",
             "bedside-rooms",
         ],

@@ -84,6 +84,26 @@ impl AdminSocket {
         connected.map_or_else(|error| !gone.contains(&error.kind()), |_| true)
     }
 
+    /// Has something done that is answered for in lines of JSON, each when it has happened.
+    pub(crate) fn post_lines<T: DeserializeOwned>(
+        &self,
+        parts: &[&str],
+        each: impl FnMut(T) -> Result<()>,
+    ) -> Result<()> {
+        let mut lines = Lines {
+            begun: Vec::new(),
+            each,
+        };
+        let take = |part: &[u8]| lines.take(part);
+        let body = self.answer(Method::POST, parts, Vec::new(), TIMEOUT, take)?;
+        anyhow::ensure!(body.is_empty(), "the control plane is of another release");
+        anyhow::ensure!(
+            lines.begun.is_empty(),
+            "the control plane stopped in between"
+        );
+        Ok(())
+    }
+
     fn call(
         &self,
         method: Method,
@@ -95,6 +115,18 @@ impl AdminSocket {
             .map(serde_json::to_vec)
             .transpose()?
             .unwrap_or_default();
+        self.answer(method, parts, body, answer_max, |_| Ok(false))
+    }
+
+    /// What of the answer `take` leaves.
+    fn answer(
+        &self,
+        method: Method,
+        parts: &[&str],
+        body: Vec<u8>,
+        answer_max: Duration,
+        take: impl FnMut(&[u8]) -> Result<bool>,
+    ) -> Result<Bytes> {
         let request = Request::builder()
             .method(method)
             .uri(path(parts))
@@ -104,7 +136,8 @@ impl AdminSocket {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let exchange = async { tokio::time::timeout(answer_max, self.exchange(request)).await };
+        let exchange =
+            async { tokio::time::timeout(answer_max, self.exchange(request, take)).await };
         let (status, body) = runtime
             .block_on(exchange)
             .map_err(|_| Unreachable("the control plane does not answer".to_owned()))??;
@@ -121,7 +154,11 @@ impl AdminSocket {
         }
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes)> {
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+        mut take: impl FnMut(&[u8]) -> Result<bool>,
+    ) -> Result<(StatusCode, Bytes)> {
         let stream = UnixStream::connect(&self.path)
             .await
             .map_err(|error| self.explain(&error))?;
@@ -130,9 +167,18 @@ impl AdminSocket {
         let connection = tokio::spawn(connection);
         let response = sender.send_request(request).await?;
         let status = response.status();
-        let body = response.into_body().collect().await?.to_bytes();
+        let mut body = response.into_body();
+        let mut left = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame?;
+            if let Some(part) = frame.data_ref()
+                && !(status.is_success() && take(part)?)
+            {
+                left.extend_from_slice(part);
+            }
+        }
         connection.abort();
-        Ok((status, body))
+        Ok((status, Bytes::from(left)))
     }
 
     fn explain(&self, error: &io::Error) -> Unreachable {
@@ -150,7 +196,31 @@ impl AdminSocket {
     }
 }
 
-/// Time for an answer: every operation is done in memory at once.
+/// Cuts what arrives into lines.
+struct Lines<F> {
+    /// A line whose end has not arrived.
+    begun: Vec<u8>,
+    each: F,
+}
+
+impl<F> Lines<F> {
+    fn take<T: DeserializeOwned>(&mut self, part: &[u8]) -> Result<bool>
+    where
+        F: FnMut(T) -> Result<()>,
+    {
+        self.begun.extend_from_slice(part);
+        while let Some(end) = self.begun.iter().position(|&byte| byte == b'\n') {
+            let line: Vec<u8> = self.begun.drain(..=end).collect();
+            let parsed =
+                serde_json::from_slice(&line).context("the control plane is of another release")?;
+            (self.each)(parsed)?;
+        }
+        Ok(true)
+    }
+}
+
+/// Time for an answer: every operation is done in memory at once, but
+/// for a revocation, which the data plane has five seconds to confirm.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

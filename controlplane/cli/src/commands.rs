@@ -2,6 +2,7 @@
 
 pub(crate) mod apikey;
 pub(crate) mod audit;
+pub(crate) mod breakglass;
 pub(crate) mod completions;
 pub(crate) mod configuration;
 pub(crate) mod demo;
@@ -13,6 +14,7 @@ pub(crate) mod room;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod token;
+pub(crate) mod user;
 
 /// Seconds from `90`, `90s`, `30m`, `24h` or `7d`.
 fn duration(text: &str) -> Result<u64, String> {

@@ -11,7 +11,8 @@ mod tests;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    apikey, audit, completions, demo, doctor, link, man, participant, room, serve, status, token,
+    apikey, audit, breakglass, completions, demo, doctor, link, man, participant, room, serve,
+    status, token, user,
 };
 use std::process::ExitCode;
 
@@ -53,6 +54,12 @@ enum Command {
     /// See, mute and remove participants
     #[command(subcommand)]
     Participant(participant::Participant),
+    /// See whose access there is, and take it away
+    #[command(subcommand)]
+    User(user::User),
+    /// See and review emergency entries
+    #[command(subcommand, name = "breakglass")]
+    BreakGlass(breakglass::BreakGlass),
     /// Show how both processes are
     Status(status::Status),
     /// Read, prove and verify the audit log
@@ -75,6 +82,8 @@ fn main() -> ExitCode {
         Command::ApiKey(command) => command.run(),
         Command::Room(command) => command.run(),
         Command::Participant(command) => command.run(),
+        Command::User(command) => command.run(),
+        Command::BreakGlass(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Audit(command) => command.run(),
         Command::Doctor(command) => command.run(),

@@ -139,7 +139,11 @@ impl Policies {
         if action.resource() != resource.kind() {
             return None;
         }
-        let role = self.roles.get(&principal.capacity)?.clone();
+        let roles = principal
+            .capacities
+            .iter()
+            .map(|capacity| self.roles.get(capacity).cloned())
+            .collect::<Option<HashSet<_>>>()?;
         let who = uid(&self.principals, principal.id.expose());
         let what = uid(self.resources.get(&resource.kind())?, resource.id());
         let mfa_age_s = principal
@@ -160,7 +164,7 @@ impl Policies {
                 RestrictedExpression::new_bool(principal.vouched),
             ),
         ]);
-        let entity = Entity::new(who.clone(), attributes, HashSet::from([role])).ok()?;
+        let entity = Entity::new(who.clone(), attributes, roles).ok()?;
         let entities = self.groups.clone().add_entities([entity], None).ok()?;
         let situation = [
             ("own", context.own),

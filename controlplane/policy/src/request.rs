@@ -1,7 +1,7 @@
 //! Who asks, about what, in which situation.
 
 use crate::ResourceKind;
-use bedside_audit::{ActorKind, Role};
+use bedside_audit::Role;
 use bedside_protocol::Phi;
 
 /// In which capacity somebody asks: a role, or one that the audit log writes as a kind of actor.
@@ -38,28 +38,6 @@ impl Capacity {
             Self::Nobody => "nobody",
         }
     }
-
-    /// The role of the records, if it is one.
-    #[must_use]
-    pub const fn role(self) -> Option<Role> {
-        match self {
-            Self::Role(role) => Some(role),
-            Self::Operator | Self::Nobody => None,
-        }
-    }
-
-    /// The kind of actor of the records.
-    #[must_use]
-    pub const fn actor_kind(self) -> ActorKind {
-        match self {
-            Self::Role(Role::Patient) => ActorKind::Patient,
-            Self::Role(Role::Agent) => ActorKind::Agent,
-            Self::Role(Role::Service) => ActorKind::Service,
-            Self::Role(_) => ActorKind::User,
-            Self::Operator => ActorKind::Operator,
-            Self::Nobody => ActorKind::Unknown,
-        }
-    }
 }
 
 /// Who asks.
@@ -67,8 +45,9 @@ impl Capacity {
 pub struct Principal {
     /// User id, identity or API key name; empty for nobody.
     pub id: Phi<String>,
-    /// In which capacity.
-    pub capacity: Capacity,
+    /// In which capacities. What is forbidden to one of them is forbidden: whoever oversees a
+    /// service and treats patients in it has two accounts.
+    pub capacities: Vec<Capacity>,
     /// Seconds since they showed two factors in this session; none if they did not.
     pub mfa_age_s: Option<u64>,
     /// They come with a token that is signed with an API key, whose holder answers for them.
@@ -78,10 +57,10 @@ pub struct Principal {
 impl Principal {
     /// Nothing is known of them.
     #[must_use]
-    pub const fn nobody() -> Self {
+    pub fn nobody() -> Self {
         Self {
             id: Phi::new(String::new()),
-            capacity: Capacity::Nobody,
+            capacities: vec![Capacity::Nobody],
             mfa_age_s: None,
             vouched: false,
         }
@@ -89,10 +68,10 @@ impl Principal {
 
     /// At the host, through the admin socket.
     #[must_use]
-    pub const fn operator(id: String) -> Self {
+    pub fn operator(id: String) -> Self {
         Self {
             id: Phi::new(id),
-            capacity: Capacity::Operator,
+            capacities: vec![Capacity::Operator],
             mfa_age_s: None,
             vouched: false,
         }

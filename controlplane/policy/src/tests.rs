@@ -7,7 +7,7 @@ use std::path::PathBuf;
 fn principal(capacity: Capacity) -> Principal {
     Principal {
         id: Phi::new("somebody".to_owned()),
-        capacity,
+        capacities: vec![capacity],
         mfa_age_s: Some(10),
         vouched: false,
     }
@@ -100,6 +100,21 @@ fn decisions_name_their_policies() {
         BEST,
         &["no_media_for_overseers"],
     );
+}
+
+#[test]
+fn what_is_forbidden_to_one_capacity_is_forbidden() {
+    let policies = built_in();
+    let both = Principal {
+        capacities: vec![
+            Capacity::Role(Role::Clinician),
+            Capacity::Role(Role::Administrator),
+        ],
+        ..principal(Capacity::Nobody)
+    };
+    assert!(!allowed(&policies, &both, Action::Join, BEST));
+    assert!(!allowed(&policies, &both, Action::Revoke, BEST));
+    assert!(allowed(&policies, &both, Action::ListConsults, BEST));
 }
 
 #[test]

@@ -143,6 +143,9 @@ pub struct Claims {
     /// base64 SHA-256 of a webhook's body.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub sha256: String,
+    /// In which role they come. Ours: a token of LiveKit's makers has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bedside_role: Option<bedside_audit::Role>,
     /// What it allows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video: Option<VideoGrant>,

@@ -43,6 +43,7 @@ pub use input::{Claims, DataplaneInput, Input, Join, JoinParameters, SessionId, 
 pub use output::{
     CloseHow, OperationError, Output, Refusal, WebrtcAnswer, WebrtcAnswerFragment, WebrtcResource,
 };
+pub use room_service::{Removed, Whose};
 pub use rooms::Rooms;
 pub use snapshot::Snapshot;
 pub use status::Status;

@@ -4,13 +4,34 @@ use crate::context::Context;
 use crate::input::Time;
 use crate::limits;
 use crate::output::OperationError;
+use crate::participant::Participant;
 use crate::room::{Member, Room};
 use crate::rooms::Rooms;
-use bedside_protocol::{DataChannelKind, Phi, TrackId};
+use bedside_protocol::{DataChannelKind, PeerId, Phi, RoomId, TrackId};
 use livekit_protocol as proto;
 use proto::data_packet::{Kind, Value};
 use proto::signal_response::Message;
 use proto::{DisconnectReason, RoomEndReason, leave_request::Action};
+
+/// Whom an account let in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Whose {
+    /// Participants of this identity.
+    Identity(String),
+    /// Participants with a token that this API key signed.
+    ApiKey(String),
+}
+
+/// Somebody who was sent away.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Removed {
+    /// `RM_...`.
+    pub room_sid: String,
+    /// `PA_...`.
+    pub participant_sid: String,
+    /// Their transports that were up; the data plane reports the end of each.
+    pub peers: Vec<PeerId>,
+}
 
 impl Rooms {
     /// Opens a room and returns it; of one that exists, changes the settings that are given.
@@ -119,6 +140,54 @@ impl Rooms {
             room.remove(ctx, member, reason, Some(Action::Disconnect));
             Ok(proto::RemoveParticipantResponse {})
         })
+    }
+
+    /// Sends everyone away, from every room, whom an account let in.
+    pub fn remove_everywhere(&mut self, now: Time, whose: &Whose) -> Vec<Removed> {
+        let found: Vec<(RoomId, Member)> = self
+            .rooms
+            .iter()
+            .flat_map(|(&id, room)| {
+                let theirs = |participant: &Participant| match whose {
+                    Whose::Identity(identity) => participant.identity.expose() == identity,
+                    Whose::ApiKey(key) => participant.claims.expose().iss == *key,
+                };
+                room.members
+                    .iter()
+                    .filter(move |(_, participant)| theirs(participant))
+                    .map(move |(&member, _)| (id, member))
+            })
+            .collect();
+        let mut removed = Vec::with_capacity(found.len());
+        for (id, member) in found {
+            self.with_room(now, id, |room, ctx| {
+                let Some(participant) = room.members.get(&member) else {
+                    return;
+                };
+                removed.push(Removed {
+                    room_sid: room.sid.clone(),
+                    participant_sid: participant.sid.clone(),
+                    peers: participant
+                        .links
+                        .iter()
+                        .filter(|link| link.connected)
+                        .map(|link| link.peer)
+                        .collect(),
+                });
+                let reason = DisconnectReason::ParticipantRemoved;
+                room.remove(ctx, member, reason, Some(Action::Disconnect));
+            });
+        }
+        removed
+    }
+
+    /// Names of the rooms in which a participant of this identity is.
+    #[must_use]
+    pub fn rooms_of(&self, identity: &str) -> Vec<String> {
+        self.rooms()
+            .filter(|room| room.member_called(identity).is_some())
+            .map(|room| room.name.expose().clone())
+            .collect()
     }
 
     /// Mutes a participant's track. Nobody's microphone or camera is switched on from afar:

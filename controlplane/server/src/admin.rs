@@ -8,11 +8,12 @@ mod audit;
 mod routes;
 mod types;
 
+pub use crate::revocation::{AccountKind, RevocationStep};
 pub use audit::KeyReport;
 pub use types::{
-    ApiKeyMade, ApiKeyReport, DataplaneReport, LinkReport, LinkRequest, MuteRequest,
-    ParticipantReport, Problem, Role, RoomReport, RotateRequest, StatusReport, TokenReport,
-    TokenRequest, TokenRole, TrackReport,
+    AccountReport, ApiKeyMade, ApiKeyReport, DataplaneReport, EmergencyReport, Finding, LinkReport,
+    LinkRequest, MuteRequest, ParticipantReport, Problem, ReviewRequest, Role, RoomReport,
+    RotateRequest, StatusReport, TokenReport, TokenRequest, TokenRole, TrackReport,
 };
 
 use crate::Error;
@@ -34,6 +35,10 @@ use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep};
+
+/// Every route, with its action.
+#[cfg(test)]
+pub(crate) use routes::routes;
 
 /// Binds the socket. One that a dead server left behind is replaced.
 ///

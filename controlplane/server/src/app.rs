@@ -1,5 +1,6 @@
 //! What every request handler gets.
 
+use crate::breakglass::Entries;
 use crate::dataplane::DataplaneStatus;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
@@ -7,7 +8,9 @@ use crate::rooms::RoomsHandle;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::token::Tokens;
+use crate::waiting::WaitingRoom;
 use bedside_ledger::Ledger;
+use bedside_policy::Policies;
 use bedside_rooms::Refusal;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -25,6 +28,11 @@ pub(crate) struct App {
     pub(crate) telemetry: Telemetry,
     /// Whether the page's reports are taken.
     pub(crate) client_statistics: bool,
+    pub(crate) policies: Arc<Policies>,
+    pub(crate) waiting: WaitingRoom,
+    pub(crate) emergencies: Entries,
+    /// The workforce logs in with an identity provider.
+    pub(crate) workforce_login: bool,
 }
 
 /// The task that owns the rooms is gone: the server is stopping.

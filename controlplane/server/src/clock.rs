@@ -44,3 +44,13 @@ pub(crate) fn since_epoch() -> Duration {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
 }
+
+/// The same, whole microseconds: for records.
+pub(crate) fn now_us() -> u64 {
+    u64::try_from(since_epoch().as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The same, whole seconds: for what the database keeps.
+pub(crate) fn now_s() -> i64 {
+    i64::try_from(since_epoch().as_secs()).unwrap_or(i64::MAX)
+}

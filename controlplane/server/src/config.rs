@@ -220,6 +220,7 @@ impl Config {
         self.webhooks.check(&mut refusals);
         self.audit.check(&mut refusals);
         self.identity.check(&mut refusals);
+        self.policy.check(&mut refusals);
         self.retention.check(&mut refusals);
         match self.profile {
             Profile::Hipaa => {
@@ -284,6 +285,14 @@ impl Config {
                 dtls13_only: self.media.dtls13_only,
             },
         }
+    }
+
+    /// Whether patients wait until they are let in.
+    #[must_use]
+    pub fn waiting_room(&self) -> bool {
+        self.policy
+            .waiting_room
+            .unwrap_or(self.profile == Profile::Hipaa)
     }
 
     /// The name or address in `public_url`, without brackets.

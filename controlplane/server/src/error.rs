@@ -38,6 +38,9 @@ pub enum Error {
     /// A certificate or key cannot be used.
     #[error("TLS certificate: {0}")]
     Certificate(String),
+    /// The policies cannot be used.
+    #[error("{0}")]
+    Policy(#[from] bedside_policy::Error),
     /// The database cannot be opened, read or written.
     #[error("database in the data directory: {0}")]
     Database(#[from] sqlx::Error),
@@ -84,6 +87,7 @@ impl Error {
             | Self::Listen { .. }
             | Self::Certificate(_)
             | Self::Dataplane(_)
+            | Self::Policy(_)
             | Self::Migration(_)
             | Self::Database(_)
             | Self::Audit(_)

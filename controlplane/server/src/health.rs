@@ -1,15 +1,15 @@
 //! `GET /healthz`: whether joins can be served.
 
 use crate::app::App;
+use crate::authorize::Routes;
 use crate::dataplane::DataplaneStatus;
-use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use http::StatusCode;
+use bedside_policy::Action;
+use http::{Method, StatusCode};
 
-pub(crate) fn router() -> Router<App> {
-    Router::new().route("/healthz", get(healthz))
+pub(crate) fn routes() -> Routes {
+    Routes::new().on(Method::GET, "/healthz", Action::CheckHealth, healthz)
 }
 
 /// Anybody may ask, so that the cause stays in the log: it names paths of this machine.

@@ -9,12 +9,13 @@ pub(crate) use headers::cors;
 pub(crate) use origin::is_same_origin;
 
 use crate::app::App;
+use crate::authorize::Routes;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::links::RateLimit;
 use crate::metrics::{Route, Status};
 use crate::statistics::{self, Pace};
 use crate::telemetry::KnownMethod;
-use crate::{health, identity, links, page, signal, twirp, whip};
+use crate::{breakglass, health, identity, links, page, revocation, signal, twirp, waiting, whip};
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -25,17 +26,26 @@ use http::uri::PathAndQuery;
 use http::{HeaderValue, StatusCode, Uri};
 use tokio::time::{Instant, timeout};
 
-/// Every route. A new interface adds its router here.
+/// Every route. A new interface adds its routes here.
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .merge(signal::routes())
+        .merge(health::routes())
+        .merge(page::routes())
+        .merge(identity::routes())
+        .merge(links::routes())
+        .merge(statistics::routes())
+        .merge(waiting::routes())
+        .merge(revocation::routes())
+        .merge(breakglass::routes())
+        .merge(twirp::routes())
+        .merge(whip::routes())
+}
+
+/// The routes, and what holds for all of them.
 pub(crate) fn router(app: App) -> Router {
-    Router::new()
-        .merge(signal::router())
-        .merge(health::router())
-        .merge(page::router())
-        .merge(identity::router())
-        .merge(links::router())
-        .merge(statistics::router())
-        .merge(twirp::router())
-        .merge(whip::router())
+    routes()
+        .into_router()
         .fallback(not_found)
         .layer(Extension(RateLimit::default()))
         .layer(Extension(Pace::default()))

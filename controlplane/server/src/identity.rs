@@ -15,15 +15,14 @@ pub(crate) mod users;
 pub(crate) use principal::{PeerUid, Principal};
 
 use crate::Error;
-use crate::app::App;
+use crate::authorize::Routes;
 use crate::config::IdentityConfig;
-use axum::Router;
 use logins::Logins;
 use provider::Provider;
 
 /// Every route of people's own.
-pub(crate) fn router() -> Router<App> {
-    routes::router().merge(consults::router())
+pub(crate) fn routes() -> Routes {
+    routes::routes().merge(consults::routes())
 }
 
 /// How the workforce logs in, as the configuration says.

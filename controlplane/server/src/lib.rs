@@ -8,6 +8,8 @@
 
 pub mod admin;
 mod app;
+mod authorize;
+mod breakglass;
 mod clock;
 mod config;
 mod dataplane;
@@ -24,6 +26,7 @@ mod listener;
 mod metrics;
 mod outgoing;
 mod page;
+mod revocation;
 mod rooms;
 mod server;
 mod signal;
@@ -37,6 +40,7 @@ mod tests;
 mod tls;
 mod token;
 mod twirp;
+mod waiting;
 mod watch;
 mod webhooks;
 mod whip;

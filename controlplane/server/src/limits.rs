@@ -12,7 +12,7 @@ pub const CONNECTIONS_MAX: usize = 10_000;
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Time for a request's header section, counted from the connection's last answer, so it is
-/// also how long an idle connection is kept. The consult page polls nothing.
+/// also how long an idle connection is kept. The consult page polls the waiting room alone.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Request line and header section, bytes; more is answered with 431. A join request with an
@@ -23,8 +23,35 @@ pub const HEADER_BYTES_MAX: usize = 64 * 1024;
 pub const HEADERS_MAX: usize = 100;
 
 /// From the end of a request's header section to its answer; then 408. Nothing that is served
-/// waits for anything but the rooms' task and the database.
+/// waits for anything but the rooms' task and the database, but for the waiting room.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the waiting room's questions are held before they are answered with "no change":
+/// less than [`REQUEST_TIMEOUT`].
+pub const WAIT_ANSWER: Duration = Duration::from_secs(20);
+
+/// Somebody in the waiting room who has not asked for this long has left it: a question's time and
+/// a slow network's.
+pub const WAIT_PRESENT: Duration = Duration::from_secs(30);
+
+/// How long a revocation waits for the data plane to say that transports are closed.
+pub const REVOCATION_CONFIRM: Duration = Duration::from_secs(5);
+
+/// Transports' ends that wait for whoever revokes; beyond it the revocation says that it could not
+/// be confirmed. All transports of a full host.
+pub const CLOSED_PEERS_WAITING_MAX: usize = 16_384;
+
+/// Accounts in one answer.
+pub const ACCOUNTS_MAX: u32 = 1_000;
+
+/// Characters of the words in which somebody gives a reason.
+pub const REASON_CHARACTERS_MAX: usize = 500;
+
+/// From the click to the join, with time to choose a camera.
+pub const JOIN_TOKEN_LIFETIME: Duration = Duration::from_secs(600);
+
+/// Between attempts to end emergency entries while the database cannot be used.
+pub const BREAK_GLASS_RETRY: Duration = Duration::from_secs(1);
 
 /// Time for running requests when the server stops; then their connections are dropped.
 pub const STOP_GRACE: Duration = Duration::from_secs(2);

@@ -8,37 +8,40 @@ mod rate;
 
 pub(crate) use rate::RateLimit;
 
-use crate::admin::{LinkReport, LinkRequest, Role};
+use crate::admin::{LinkReport, LinkRequest, Role as LinkRole};
 use crate::app::{App, Stopped};
+use crate::authorize::{Asking, Denied, Routes};
 use crate::clock::since_epoch;
 use crate::http::{cookie, is_same_origin};
-use crate::identity::events;
-use crate::limits::{ADMIN_VALIDITY_S_MAX, API_BODY_BYTES_MAX, DISPLAY_NAME_CHARACTERS_MAX};
+use crate::identity::{Principal, events};
+use crate::limits::{
+    ADMIN_VALIDITY_S_MAX, API_BODY_BYTES_MAX, DISPLAY_NAME_CHARACTERS_MAX, JOIN_TOKEN_LIFETIME,
+};
 use crate::listener::PeerAddress;
+use crate::store::access::Admission as Admitted;
 use crate::store::links::{Digest, Link, LinkState};
 use crate::telemetry::{Step, step};
-use crate::{Error, dataplane::DataplaneStatus};
+use crate::{Error, dataplane::DataplaneStatus, waiting};
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use bedside_audit::{Action, Actor};
+use bedside_audit::{Action as Recorded, Actor, ActorKind, Role};
+use bedside_policy::{Action, Resource};
 use bedside_protocol::Phi;
 use bedside_rooms::limits::NAME_BYTES_MAX;
 use bedside_rooms::{Claims, OperationError, VideoGrant};
 use http::header::{HOST, ORIGIN, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use livekit_protocol as proto;
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/api/link", post(look))
-        .route("/api/join", post(join))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .on(Method::POST, "/api/link", Action::OpenLink, look)
+        .on(Method::POST, "/api/join", Action::Join, join)
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
 }
 
@@ -70,9 +73,9 @@ pub(crate) async fn create(
         expires_s: i64::try_from(expires_at).unwrap_or(i64::MAX),
     };
     let digest = hash(&token);
-    let mut event = events::event(Action::LinkCreate, actor);
+    let mut event = events::event(Recorded::LinkCreate, actor);
     event.room = Some(Phi::new(link.room.clone()));
-    event.patient = (request.role == Role::Patient).then(|| Phi::new(link.identity.clone()));
+    event.patient = (request.role == LinkRole::Patient).then(|| Phi::new(link.identity.clone()));
     event.object = Some(events::link(&digest));
     event.facts.insert("role", link.role.as_str().into());
     event.facts.insert("expires_s", expires_at.into());
@@ -170,10 +173,18 @@ struct Admission {
     role: String,
 }
 
+/// Answered with 202: the link is good, and somebody has to let its holder in.
+#[derive(Serialize)]
+struct Waits {
+    waiting: bool,
+}
+
 async fn join(
     State(app): State<App>,
+    asking: Asking,
     Extension(limit): Extension<RateLimit>,
     Extension(peer): Extension<PeerAddress>,
+    caller: Principal,
     headers: HeaderMap,
     request: Result<Json<JoinRequest>, JsonRejection>,
 ) -> Result<Response, Refused> {
@@ -187,49 +198,90 @@ async fn join(
     if matches!(*app.dataplane.borrow(), DataplaneStatus::Disconnected(_)) {
         return Err(Refused::ServerUnavailable);
     }
-    let (link, cookie) = match &request.link {
-        Some(token) => {
-            let session = random_token()?;
-            let (token, digest) = (hash(token), hash(&session));
-            let used = step(Step::Store, app.store.use_link(&token, &digest)).await?;
-            let link = open(used)?;
-            let left_s = link.expires_s.saturating_sub(now_s()).max(0);
-            let cookie = format!(
-                "{SESSION_COOKIE}={session}; Max-Age={left_s}; Path=/api; HttpOnly; Secure; \
-                 SameSite=Strict"
-            );
-            let cookie = HeaderValue::try_from(cookie).expect("base64url and digits");
-            (link, Some(cookie))
+    let digest = match &request.link {
+        Some(token) => hash(token),
+        None => hash(cookie(&headers, SESSION_COOKIE).ok_or(Refused::SessionEnded)?),
+    };
+    let link = match &request.link {
+        Some(_) => open(app.store.look_up_link(&digest).await?)?,
+        None => match app.store.link_of_session(&digest).await? {
+            LinkState::Open(link) => link,
+            _ => return Err(Refused::SessionEnded),
+        },
+    };
+    // Somebody of the workforce comes as themselves, invited by the link.
+    let principal = if caller.kind == ActorKind::User {
+        Principal {
+            link: Some(Phi::new(Box::new(link.clone()))),
+            ..caller
         }
-        None => {
-            let session = cookie(&headers, SESSION_COOKIE).ok_or(Refused::SessionEnded)?;
-            match app.store.link_of_session(&hash(session)).await? {
-                LinkState::Open(link) => (link, None),
-                _ => return Err(Refused::SessionEnded),
-            }
-        }
+    } else {
+        Principal::of_link(link.clone(), &digest, Some(peer.0))
+    };
+    let must_wait = app.waiting.holds(&link)
+        && app.store.admission(&link.identity).await? != Some(Admitted::Admitted);
+    let question = if must_wait {
+        asking.instead(Action::Wait)
+    } else {
+        asking
+    };
+    let consult = Resource::Consult(Phi::new(link.room.clone()));
+    let policy = question.decide(&app, &principal, consult).await?;
+    // Only now, so that a link which the policies refuse is not used up.
+    let set_cookie = match &request.link {
+        Some(_) => Some(use_up(&app, &digest, &link).await?),
+        None => None,
     };
     let name = display_name(&request.display_name, &link);
-    let role = bedside_audit::Role::named(&link.role).unwrap_or(bedside_audit::Role::Patient);
-    let admission = Admission {
-        url: format!("wss://{host}"),
-        token: access_token(&app, &link.room, role, &link.identity, name)
-            .ok_or(Refused::ServerUnavailable)?,
-        identity: link.identity,
-        role: link.role,
+    let mut response = if must_wait {
+        match waiting::ask(&app, &principal, policy, &link, &name).await? {
+            Admitted::TurnedAway => return Err(Refused::TurnedAway),
+            _ => (StatusCode::ACCEPTED, Json(Waits { waiting: true })).into_response(),
+        }
+    } else {
+        let identity = match &principal.id {
+            Some(id) if principal.kind == ActorKind::User => {
+                app.store.join_consult(&link.room, id.expose()).await?;
+                id.expose().clone()
+            }
+            _ => link.identity.clone(),
+        };
+        let role = Role::named(&link.role).unwrap_or(Role::Patient);
+        Json(Admission {
+            url: format!("wss://{host}"),
+            token: access_token(&app, &link.room, role, &identity, name)
+                .ok_or(Refused::ServerUnavailable)?,
+            identity,
+            role: link.role,
+        })
+        .into_response()
     };
-    let mut response = Json(admission).into_response();
-    if let Some(cookie) = cookie {
+    if let Some(cookie) = set_cookie {
         response.headers_mut().insert(SET_COOKIE, cookie);
     }
     Ok(response)
 }
 
-/// The digest of the request's session, if what was used for it is good still.
-pub(crate) async fn open_session(app: &App, headers: &HeaderMap) -> Option<Digest> {
+/// The request's session and its link, if that is good still.
+pub(crate) async fn open_session(app: &App, headers: &HeaderMap) -> Option<(Digest, Link)> {
     let session = hash(cookie(headers, SESSION_COOKIE)?);
-    let state = app.store.link_of_session(&session).await.ok()?;
-    matches!(state, LinkState::Open(_)).then_some(session)
+    match app.store.link_of_session(&session).await.ok()? {
+        LinkState::Open(link) => Some((session, link)),
+        _ => None,
+    }
+}
+
+/// Uses a link up; the cookie that stands for it from now on.
+async fn use_up(app: &App, link: &Digest, found: &Link) -> Result<HeaderValue, Refused> {
+    let session = random_token()?;
+    let digest = hash(&session);
+    open(step(Step::Store, app.store.use_link(link, &digest)).await?)?;
+    let left_s = found.expires_s.saturating_sub(now_s()).max(0);
+    let cookie = format!(
+        "{SESSION_COOKIE}={session}; Max-Age={left_s}; Path=/api; HttpOnly; Secure; \
+         SameSite=Strict"
+    );
+    Ok(HeaderValue::try_from(cookie).expect("base64url and digits"))
 }
 
 /// Valid for joining only: what is refreshed later is the rooms' business. `None` if there is no key
@@ -237,7 +289,7 @@ pub(crate) async fn open_session(app: &App, headers: &HeaderMap) -> Option<Diges
 pub(crate) fn access_token(
     app: &App,
     room: &str,
-    role: bedside_audit::Role,
+    role: Role,
     identity: &str,
     name: String,
 ) -> Option<String> {
@@ -245,10 +297,11 @@ pub(crate) fn access_token(
         iss: app.tokens.first_key(),
         sub: identity.to_owned(),
         name,
+        bedside_role: Some(role),
         video: Some(VideoGrant {
             room_join: true,
             room: room.to_owned(),
-            room_admin: role == bedside_audit::Role::Clinician,
+            room_admin: role == Role::Clinician,
             ..VideoGrant::default()
         }),
         ..Claims::default()
@@ -342,6 +395,9 @@ enum Refused {
     LinkUsed,
     LinkUnknown,
     SessionEnded,
+    TurnedAway,
+    NotAllowed,
+    LogInFirst,
     RateLimited,
     BadRequest,
     ServerUnavailable,
@@ -350,6 +406,16 @@ enum Refused {
 impl From<JsonRejection> for Refused {
     fn from(_: JsonRejection) -> Self {
         Self::BadRequest
+    }
+}
+
+impl From<Denied> for Refused {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Policy => Self::NotAllowed,
+            Denied::Unauthenticated => Self::LogInFirst,
+            Denied::Unavailable => Self::ServerUnavailable,
+        }
     }
 }
 
@@ -374,6 +440,21 @@ impl IntoResponse for Refused {
                 StatusCode::UNAUTHORIZED,
                 "session_ended",
                 "ask for a new link",
+            ),
+            Self::TurnedAway => (
+                StatusCode::FORBIDDEN,
+                "turned_away",
+                "the clinician cannot see you now",
+            ),
+            Self::NotAllowed => (
+                StatusCode::FORBIDDEN,
+                "not_allowed",
+                "the policies do not allow this",
+            ),
+            Self::LogInFirst => (
+                StatusCode::UNAUTHORIZED,
+                "log_in_first",
+                "log in, with two factors, and follow the link again",
             ),
             Self::RateLimited => (
                 StatusCode::TOO_MANY_REQUESTS,
@@ -404,9 +485,6 @@ pub(crate) const SESSION_COOKIE: &str = "bedside_session";
 
 /// Characters of randomness in an identity: 96 bits.
 const IDENTITY_CHARACTERS: usize = 16;
-
-/// From the click to the join, with time to choose a camera.
-const JOIN_TOKEN_LIFETIME: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
 mod tests;

@@ -1,14 +1,13 @@
 //! The consult page: files of `controlplane/web`, built into this binary.
 
-use crate::app::App;
+use crate::authorize::Routes;
 use crate::http::cors;
-use axum::Router;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use bedside_policy::Action;
 use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 
 /// A file as the build found it.
 struct Asset {
@@ -24,22 +23,32 @@ struct Asset {
 // ASSETS: [Asset; N], empty when the page was not built.
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
-pub(crate) fn router() -> Router<App> {
+pub(crate) fn routes() -> Routes {
     let index = "/index.html";
-    let open = Router::new()
+    let open = Routes::new()
+        .on(Method::GET, "/", Action::OpenPage, move |headers| {
+            page(index, headers)
+        })
         // LiveKit's web SDK asks `HEAD /` of any origin whether the network is back.
-        .route("/", get(move |headers| page(index, headers)).head(alive))
+        .on(Method::HEAD, "/", Action::OpenPage, alive)
         .layer(axum::middleware::from_fn(cors));
-    let consult = get(move |headers| page(index, headers));
+    let consult = move |headers| page(index, headers);
     let pages = open
-        .route("/consult", consult.clone())
-        .route("/clinic", consult);
+        .on(Method::GET, "/consult", Action::OpenPage, consult)
+        .on(Method::GET, "/clinic", Action::OpenPage, consult);
     ASSETS
         .iter()
         .filter(|asset| asset.path != index)
-        .fold(pages, |router, asset| {
-            router.route(asset.path, get(move |headers| page(asset.path, headers)))
+        .fold(pages, |routes, asset| {
+            let file = move |headers| page(asset.path, headers);
+            routes.on(Method::GET, asset.path, Action::OpenPage, file)
         })
+}
+
+/// Whether a path is a file of the page's.
+#[cfg(test)]
+pub(crate) fn is_file(path: &str) -> bool {
+    ASSETS.iter().any(|asset| asset.path == path)
 }
 
 async fn alive() -> StatusCode {

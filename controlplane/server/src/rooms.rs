@@ -7,21 +7,23 @@
 use crate::app::Stopped;
 use crate::clock::Clock;
 use crate::dataplane::Outbox;
-use crate::limits::{MAILBOX_MAX, REFRESHED_TOKEN_LIFETIME, SNAPSHOT_DELAY, SNAPSHOT_SHARE};
+use crate::limits::{
+    CLOSED_PEERS_WAITING_MAX, MAILBOX_MAX, REFRESHED_TOKEN_LIFETIME, SNAPSHOT_DELAY, SNAPSHOT_SHARE,
+};
 use crate::metrics::{Metrics, Tally};
 use crate::signal::queue::{Lost, Outgoing, Sender};
 use crate::store::SnapshotChanges;
 use crate::telemetry::{Step, step};
 use crate::token::Tokens;
 use crate::webhooks::Webhooks;
-use bedside_protocol::{EventFrame, Welcome};
+use bedside_protocol::{Event, EventFrame, PeerId, Welcome};
 use bedside_rooms::{DataplaneInput, Input, Join, Output, Rooms, SessionId, Time};
 use livekit_protocol as proto;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 /// The way to the rooms, for everybody else. Cheap to clone.
@@ -29,6 +31,7 @@ use tokio::time::{Instant, sleep_until};
 pub(crate) struct RoomsHandle {
     mailbox: mpsc::Sender<Mail>,
     sessions: Arc<AtomicU64>,
+    closed: broadcast::Sender<PeerId>,
 }
 
 /// What the task works on.
@@ -114,8 +117,17 @@ impl RoomsHandle {
 
     /// The data plane reported something.
     pub(crate) async fn dataplane_event(&self, event: Box<EventFrame>) -> Result<(), Stopped> {
+        if let Event::PeerClosed { peer, .. } = event.event {
+            // On an error nobody waits for any.
+            self.closed.send(peer).unwrap_or_default();
+        }
         let input = Input::Dataplane(DataplaneInput::Event(event));
         self.post(Mail::Input(input)).await
+    }
+
+    /// Transports that the data plane says are gone, from now on.
+    pub(crate) fn closed_peers(&self) -> broadcast::Receiver<PeerId> {
+        self.closed.subscribe()
     }
 
     /// The connection to the data plane is gone.
@@ -146,6 +158,7 @@ pub(crate) fn rooms(
     let handle = RoomsHandle {
         mailbox: sender,
         sessions: Arc::new(AtomicU64::new(1)),
+        closed: broadcast::Sender::new(CLOSED_PEERS_WAITING_MAX),
     };
     let desk = Desk {
         rooms,

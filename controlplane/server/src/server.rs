@@ -2,6 +2,7 @@
 
 use crate::admin::{self, Admin, LinkReport, LinkRequest};
 use crate::app::App;
+use crate::breakglass::Entries;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dataplane::{Client, DataplaneStatus};
@@ -14,10 +15,12 @@ use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::tls::{self, Certificate};
 use crate::token::Tokens;
+use crate::waiting::WaitingRoom;
 use crate::watch::Watch;
-use crate::{Error, evidence, files, http, links, webhooks};
+use crate::{Error, authorize, breakglass, evidence, files, http, links, webhooks};
 use bedside_audit::Actor;
 use bedside_ledger::Ledger;
+use bedside_policy::Policies;
 use bedside_protocol::{Generation, Secret};
 use bedside_rooms::Rooms;
 use rustix::fs::{FlockOperation, flock};
@@ -70,10 +73,13 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let metrics = Metrics::new();
     let (telemetry, export) = Telemetry::new(&config.telemetry, &metrics)?;
 
+    let policies = Arc::new(Policies::load(config.policy.directory.as_deref())?);
     let ledger = evidence::open(&config).await?;
     let store = Store::open(&config.data_directory).await?;
+    authorize::note_policies(&store, &ledger, policies.hash()).await?;
     store.note_api_keys(keys.names()).await?;
     let tokens = Tokens::new(keys).with_lifetime_max(config.token_lifetime_s_max());
+    tokens.refusals().load(store.revocations().await?);
     let incarnation = store.incarnation().await?;
     let generation = incarnation.generation;
     let clock = Clock::start();
@@ -128,7 +134,12 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         metrics,
         telemetry,
         client_statistics: config.telemetry.client_statistics,
+        policies,
+        waiting: WaitingRoom::new(config.waiting_room()),
+        emergencies: Entries::new(config.policy.break_glass_s),
+        workforce_login: config.identity.issuer.is_some(),
     };
+    breakglass::refuse_ended(&app).await?;
     let (stop, stopping) = channel::channel(false);
     let front = Front::new(http::router(app.clone()), tls, stopping.clone());
     let admin = Admin {
@@ -145,6 +156,9 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     tasks
         .endless
         .spawn(named("data-plane client", client.run()));
+    tasks
+        .endless
+        .spawn(named("emergency entries", breakglass::run(app.clone())));
     tasks.endless.spawn(named("file watch", watch.run()));
     tasks
         .endless
@@ -208,7 +222,7 @@ pub struct Running {
     pub(crate) admin: Admin,
     pub(crate) rooms: RoomsHandle,
     pub(crate) store: Store,
-    ledger: Ledger,
+    pub(crate) ledger: Ledger,
     stop: channel::Sender<bool>,
     tasks: Tasks,
     writer: JoinHandle<()>,
@@ -283,6 +297,7 @@ impl Running {
         if self.writer.await.is_err() {
             tracing::error!("the task that stores room snapshots has failed");
         }
+        self.ledger.close().await;
         self.store.close().await;
         self.ledger.close().await;
     }

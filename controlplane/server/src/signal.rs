@@ -11,26 +11,27 @@ mod user_agent;
 pub(crate) mod wire;
 
 use crate::app::App;
+use crate::authorize::{Asking, Routes, by_token};
 use crate::http::{Refused, cors};
 use crate::limits::{MESSAGE_BYTES_MAX, SESSION_BYTES_WAITING_MAX};
 use crate::metrics::{Entrance, Verdict};
-use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use bedside_policy::{Action, Resource};
+use bedside_protocol::Phi;
 use bedside_rooms::{Claims, JoinParameters, Refusal};
-use http::StatusCode;
 use http::request::Parts;
+use http::{Method, StatusCode};
 use tokio::time::Instant;
 
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/rtc", get(connect_v0))
-        .route("/rtc/v1", get(connect_v1))
-        .route("/rtc/validate", get(validate_v0))
-        .route("/rtc/v1/validate", get(validate_v1))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .on(Method::GET, "/rtc", Action::Join, connect_v0)
+        .on(Method::GET, "/rtc/v1", Action::Join, connect_v1)
+        .on(Method::GET, "/rtc/validate", Action::Join, validate_v0)
+        .on(Method::GET, "/rtc/v1/validate", Action::Join, validate_v1)
         .layer(axum::middleware::from_fn(cors))
 }
 
@@ -45,30 +46,33 @@ enum Version {
 
 async fn connect_v0(
     State(app): State<App>,
+    asking: Asking,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     parts: Parts,
 ) -> Response {
-    connect(app, Version::V0, upgrade, &parts).await
+    connect(app, &asking, Version::V0, upgrade, &parts).await
 }
 
 async fn connect_v1(
     State(app): State<App>,
+    asking: Asking,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     parts: Parts,
 ) -> Response {
-    connect(app, Version::V1, upgrade, &parts).await
+    connect(app, &asking, Version::V1, upgrade, &parts).await
 }
 
-async fn validate_v0(State(app): State<App>, parts: Parts) -> Response {
-    validate(app, Version::V0, &parts).await
+async fn validate_v0(State(app): State<App>, asking: Asking, parts: Parts) -> Response {
+    validate(app, &asking, Version::V0, &parts).await
 }
 
-async fn validate_v1(State(app): State<App>, parts: Parts) -> Response {
-    validate(app, Version::V1, &parts).await
+async fn validate_v1(State(app): State<App>, asking: Asking, parts: Parts) -> Response {
+    validate(app, &asking, Version::V1, &parts).await
 }
 
 async fn connect(
     app: App,
+    asking: &Asking,
     version: Version,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     parts: &Parts,
@@ -78,7 +82,7 @@ async fn connect(
         return (StatusCode::NOT_FOUND, "a WebSocket upgrade is needed here").into_response();
     };
     let started = Instant::now();
-    let admitted = admit(&app, version, parts).await;
+    let admitted = admit(&app, asking, version, parts).await;
     let verdict = admitted
         .as_ref()
         .map_or(Verdict::Refused, |_| Verdict::Done);
@@ -103,8 +107,8 @@ async fn connect(
         })
 }
 
-async fn validate(app: App, version: Version, parts: &Parts) -> Response {
-    match admit(&app, version, parts).await {
+async fn validate(app: App, asking: &Asking, version: Version, parts: &Parts) -> Response {
+    match admit(&app, asking, version, parts).await {
         Ok(_) => "success".into_response(),
         Err(refusal) => Refused(refusal).into_response(),
     }
@@ -113,10 +117,11 @@ async fn validate(app: App, version: Version, parts: &Parts) -> Response {
 /// The token first: whoever has none gets nothing decompressed.
 async fn admit(
     app: &App,
+    asking: &Asking,
     version: Version,
     parts: &Parts,
 ) -> Result<(Claims, JoinParameters), Refusal> {
-    let claims = app.tokens.of_request(parts)?;
+    let (principal, claims) = by_token(app, parts)?;
     let query = parts.uri.query().unwrap_or_default();
     let mut parameters = match version {
         Version::V0 => query::parse(query)?,
@@ -131,6 +136,9 @@ async fn admit(
         })
         .await?;
     checked?;
+    let room = claims.video.as_ref().map(|grant| grant.room.clone());
+    let consult = Resource::Consult(Phi::new(room.unwrap_or_default()));
+    asking.decide(app, &principal, consult).await?;
     Ok((claims, parameters))
 }
 

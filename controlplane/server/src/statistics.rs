@@ -13,34 +13,44 @@ mod report;
 pub(crate) use pace::Pace;
 
 use crate::app::App;
+use crate::authorize::Routes;
+use crate::authorize::{Asking, by_token};
+use crate::identity::Principal;
 use crate::limits::STATISTICS_BODY_BYTES_MAX;
 use crate::links;
 use crate::listener::PeerAddress;
 use crate::metrics::Report as Outcome;
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
-use axum::{Extension, Router};
-use http::StatusCode;
+use bedside_policy::{Action, Resource};
+use bedside_protocol::Phi;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{Method, StatusCode};
 
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/api/statistics", post(take))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .on(
+            Method::POST,
+            "/api/statistics",
+            Action::ReportStatistics,
+            take,
+        )
         .layer(DefaultBodyLimit::max(STATISTICS_BODY_BYTES_MAX))
 }
 
 async fn take(
     State(app): State<App>,
+    asking: Asking,
     Extension(pace): Extension<Pace>,
     Extension(peer): Extension<PeerAddress>,
     parts: Parts,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let outcome = judge(&app, &pace, peer, &parts, body).await;
+    let outcome = judge(&app, &asking, &pace, peer, &parts, body).await;
     app.metrics.client.reports.count((outcome,));
     let (status, words) = match outcome {
         Outcome::Accepted => return StatusCode::NO_CONTENT.into_response(),
@@ -64,6 +74,7 @@ async fn take(
 /// Cheap things first: an address and a credential have their pace before the database is asked.
 async fn judge(
     app: &App,
+    asking: &Asking,
     pace: &Pace,
     peer: PeerAddress,
     parts: &Parts,
@@ -75,9 +86,13 @@ async fn judge(
     if !pace.admit_address(peer.0) {
         return Outcome::Limited;
     }
-    let Some(reporter) = reporter(app, parts).await else {
+    let Some((reporter, principal, room)) = reporter(app, peer, parts).await else {
         return Outcome::Unauthenticated;
     };
+    let consult = Resource::Consult(Phi::new(room));
+    if asking.decide(app, &principal, consult).await.is_err() {
+        return Outcome::Unauthenticated;
+    }
     if !pace.admit_reporter(reporter) {
         return Outcome::Limited;
     }
@@ -91,13 +106,25 @@ async fn judge(
     Outcome::Accepted
 }
 
-/// The digest of a good token, or of the session of somebody who used a link; `None` for nobody.
-async fn reporter(app: &App, parts: &Parts) -> Option<[u8; 32]> {
+/// The digest of a good token, or of the session of somebody who used a link, with who that is and
+/// where; `None` for nobody.
+async fn reporter(
+    app: &App,
+    peer: PeerAddress,
+    parts: &Parts,
+) -> Option<([u8; 32], Principal, String)> {
     if let Some(token) = parts.headers.get(AUTHORIZATION) {
-        app.tokens.of_request(parts).ok()?;
-        return Some(links::hash(token.to_str().ok()?));
+        let (principal, claims) = by_token(app, parts).ok()?;
+        let room = claims.video.map(|grant| grant.room).unwrap_or_default();
+        return Some((links::hash(token.to_str().ok()?), principal, room));
     }
-    links::open_session(app, &parts.headers).await
+    let (session, link) = links::open_session(app, &parts.headers).await?;
+    let room = link.room.clone();
+    Some((
+        session,
+        Principal::of_link(link, &session, Some(peer.0)),
+        room,
+    ))
 }
 
 #[cfg(test)]

@@ -3,8 +3,11 @@
 //!
 //! Write-ahead log and `synchronous=FULL`: what a transaction has committed survives a power cut.
 
+pub(crate) mod access;
+pub(crate) mod breakglass;
 pub(crate) mod consults;
 pub(crate) mod links;
+pub(crate) mod revocations;
 pub(crate) mod users;
 
 use crate::Error;

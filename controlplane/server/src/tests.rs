@@ -4,6 +4,7 @@ mod admin;
 pub(crate) mod client;
 mod dataplane;
 mod links;
+mod matrix;
 mod metrics;
 mod scripted;
 mod signalling;

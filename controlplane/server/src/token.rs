@@ -4,6 +4,7 @@
 use crate::clock::since_epoch;
 use crate::keys::ApiKeys;
 use crate::limits::{TOKEN_BYTES_MAX, TOKEN_LEEWAY_S};
+use crate::revocation::Refusals;
 use bedside_protocol::Secret;
 use bedside_rooms::{Claims, Refusal};
 use http::header::AUTHORIZATION;
@@ -20,6 +21,7 @@ pub(crate) struct Tokens {
     keys: Arc<RwLock<Arc<ApiKeys>>>,
     used: Arc<Mutex<BTreeMap<String, u64>>>,
     lifetime_s_max: Option<u64>,
+    refusals: Refusals,
 }
 
 impl Tokens {
@@ -28,6 +30,7 @@ impl Tokens {
             keys: Arc::new(RwLock::new(Arc::new(keys))),
             used: Arc::default(),
             lifetime_s_max: None,
+            refusals: Refusals::default(),
         }
     }
 
@@ -37,6 +40,11 @@ impl Tokens {
             lifetime_s_max,
             ..self
         }
+    }
+
+    /// Whose tokens are refused.
+    pub(crate) const fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// Which API keys have signed good tokens since the last call, and when last (Unix seconds).
@@ -54,15 +62,24 @@ impl Tokens {
     }
 
     /// The API key that signs what the server itself makes, with its secret: the file's first.
+    /// One that was revoked signs nothing, unless there is no other.
     pub(crate) fn first_entry(&self) -> (String, Secret<String>) {
         let keys = self.keys();
-        let (name, secret) = keys.first();
-        (name.to_owned(), secret.clone())
+        let good = keys
+            .entries()
+            .iter()
+            .map(|entry| entry.name.as_str())
+            .find(|key| !self.refusals.refuse_key(key))
+            .and_then(|key| Some((key.to_owned(), keys.secret(key)?.clone())));
+        good.unwrap_or_else(|| {
+            let (name, secret) = keys.first();
+            (name.to_owned(), secret.clone())
+        })
     }
 
     /// The API key that signs what the server itself makes: the file's first.
     pub(crate) fn first_key(&self) -> String {
-        self.keys().first().0.to_owned()
+        self.first_entry().0
     }
 
     /// The API keys, as they are now.
@@ -123,6 +140,9 @@ impl Tokens {
         if latest_s.is_some_and(|latest_s| expires_s > latest_s) {
             return Err(unauthorized("token is valid for too long"));
         }
+        if self.refusals.refuse(&verified.claims) {
+            return Err(unauthorized(REVOKED));
+        }
         self.used
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -179,6 +199,9 @@ impl Tokens {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).ok()
     }
 }
+
+/// What is answered to whoever's access was taken away.
+pub(crate) const REVOKED: &str = "access was revoked";
 
 /// What is read before the signature is checked, to know with which secret to check it.
 #[derive(Deserialize)]

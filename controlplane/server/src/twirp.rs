@@ -8,15 +8,17 @@ mod json;
 mod problem;
 
 use crate::app::App;
+use crate::authorize::{Asking, Routes, by_token};
 use crate::http::cors;
+use crate::identity::Principal;
 use crate::limits::TWIRP_BODY_BYTES_MAX;
 use crate::links;
 use crate::signal::wire;
-use axum::Router;
 use axum::body::{Bytes, to_bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::any;
+use bedside_policy::{Action, Resource};
+use bedside_protocol::Phi;
 use bedside_rooms::{OperationError, Rooms, Time, VideoGrant};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -27,26 +29,85 @@ use problem::Problem;
 use prost::Message;
 use serde::de::DeserializeOwned;
 
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/twirp/{*method}", any(call))
+pub(crate) fn routes() -> Routes {
+    METHODS
+        .iter()
+        .fold(Routes::new(), |routes, &(path, action)| {
+            routes.asking_any(path, action, call)
+        })
+        .asking_any("/twirp/{*method}", Action::OpenPage, no_such_method)
         .layer(axum::middleware::from_fn(cors))
 }
 
-async fn call(State(app): State<App>, Path(path): Path<String>, request: Request) -> Response {
+/// The methods, and what each is.
+const METHODS: [(&str, Action); 14] = [
+    ("/twirp/livekit.RoomService/CreateRoom", Action::OpenConsult),
+    ("/twirp/livekit.RoomService/DeleteRoom", Action::EndConsult),
+    ("/twirp/livekit.RoomService/ListRooms", Action::ListConsults),
+    (
+        "/twirp/livekit.RoomService/ListParticipants",
+        Action::ReadConsult,
+    ),
+    (
+        "/twirp/livekit.RoomService/GetParticipant",
+        Action::ReadConsult,
+    ),
+    (
+        "/twirp/livekit.RoomService/RemoveParticipant",
+        Action::Moderate,
+    ),
+    (
+        "/twirp/livekit.RoomService/MutePublishedTrack",
+        Action::Moderate,
+    ),
+    (
+        "/twirp/livekit.RoomService/UpdateParticipant",
+        Action::Moderate,
+    ),
+    (
+        "/twirp/livekit.RoomService/UpdateSubscriptions",
+        Action::Moderate,
+    ),
+    ("/twirp/livekit.RoomService/SendData", Action::Moderate),
+    (
+        "/twirp/livekit.RoomService/UpdateRoomMetadata",
+        Action::Moderate,
+    ),
+    (
+        "/twirp/livekit.RoomService/ForwardParticipant",
+        Action::Moderate,
+    ),
+    (
+        "/twirp/livekit.RoomService/MoveParticipant",
+        Action::Moderate,
+    ),
+    ("/twirp/livekit.RoomService/PerformRpc", Action::Moderate),
+];
+
+async fn no_such_method(request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    Problem::bad_route(&parts, "there is no such method").into_response()
+}
+
+async fn call(State(app): State<App>, asking: Asking, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let answer = async {
-        let method = path
-            .strip_prefix("livekit.RoomService/")
+        let method = parts
+            .uri
+            .path()
+            .rsplit('/')
+            .next()
             .filter(|_| parts.method == Method::POST)
             .ok_or_else(|| Problem::bad_route(&parts, "there is no such method"))?;
         let encoding = Encoding::of(&parts)?;
-        let claims = app.tokens.of_request(&parts)?;
+        let (principal, claims) = by_token(&app, &parts)?;
         let body = to_bytes(body, TWIRP_BODY_BYTES_MAX).await.map_err(|_| {
             Problem::new("malformed", "the body is too long or did not arrive whole")
         })?;
         let exchange = Exchange {
             app,
+            asking,
+            principal,
             grant: claims.video.unwrap_or_default(),
             encoding,
             body,
@@ -106,6 +167,8 @@ impl Encoding {
 /// One request whose token is good.
 struct Exchange {
     app: App,
+    asking: Asking,
+    principal: Principal,
     grant: VideoGrant,
     encoding: Encoding,
     body: Bytes,
@@ -117,66 +180,69 @@ impl Exchange {
             "CreateRoom" => {
                 allow(self.grant.room_create, "roomCreate")?;
                 let request: proto::CreateRoomRequest = self.read()?;
+                self.may(Resource::Installation).await?;
                 self.perform(|rooms, now| rooms.create_room(now, request))
                     .await
             }
             "DeleteRoom" => {
                 allow(self.grant.room_create, "roomCreate")?;
                 let request: proto::DeleteRoomRequest = self.read()?;
+                self.may(consult(&request.room)).await?;
                 self.perform(move |rooms, now| rooms.delete_room(now, &request))
                     .await
             }
             "ListRooms" => {
                 allow(self.grant.room_list, "roomList")?;
                 let request: proto::ListRoomsRequest = self.read()?;
+                self.may(Resource::Installation).await?;
                 self.perform(move |rooms, _| Ok(rooms.list_rooms(&request)))
                     .await
             }
             "ListParticipants" => {
                 let request: proto::ListParticipantsRequest = self.read()?;
-                self.administers(&request.room)?;
+                self.administers(&request.room).await?;
                 self.perform(move |rooms, _| rooms.list_participants(&request))
                     .await
             }
             "GetParticipant" => {
                 let request: proto::RoomParticipantIdentity = self.read()?;
-                self.administers(&request.room)?;
+                self.administers(&request.room).await?;
                 self.perform(move |rooms, _| rooms.get_participant(&request))
                     .await
             }
             "RemoveParticipant" => {
                 let request: proto::RoomParticipantIdentity = self.read()?;
-                self.administers(&request.room)?;
+                self.administers(&request.room).await?;
                 let removed = links::remove_participant(&self.app, request).await?;
                 Ok(self.encoding.encode(&removed))
             }
             "MutePublishedTrack" => {
                 let request: proto::MuteRoomTrackRequest = self.read()?;
-                self.administers(&request.room)?;
+                self.administers(&request.room).await?;
                 self.perform(move |rooms, now| rooms.mute_published_track(now, &request))
                     .await
             }
             "UpdateParticipant" => {
                 let request: proto::UpdateParticipantRequest = self.read()?;
-                self.administers(&request.room)?;
+                self.administers(&request.room).await?;
                 self.perform(|rooms, now| rooms.update_participant(now, request))
                     .await
             }
             "UpdateSubscriptions" => {
                 let request: proto::UpdateSubscriptionsRequest = self.read()?;
-                self.administers(&request.room)?;
+                self.administers(&request.room).await?;
                 self.perform(move |rooms, now| rooms.update_subscriptions(now, &request))
                     .await
             }
             "SendData" => {
                 let request: proto::SendDataRequest = self.read()?;
-                self.administers(&request.room)?;
+                self.administers(&request.room).await?;
                 self.perform(|rooms, now| rooms.send_data(now, request))
                     .await
             }
             "UpdateRoomMetadata" => {
                 let request: proto::UpdateRoomMetadataRequest = self.read()?;
-                self.administers(&request.room)?;
+                self.administers(&request.room).await?;
                 self.perform(|rooms, now| rooms.update_room_metadata(now, request))
                     .await
             }
@@ -192,9 +258,19 @@ impl Exchange {
         self.encoding.decode(&self.body)
     }
 
-    fn administers(&self, room: &str) -> Result<(), Problem> {
+    /// What the token grants, and what the policies allow to whoever has it.
+    async fn administers(&self, room: &str) -> Result<(), Problem> {
         let granted = self.grant.room_admin && !room.is_empty() && self.grant.room == room;
-        allow(granted, "roomAdmin for this room")
+        allow(granted, "roomAdmin for this room")?;
+        self.may(consult(room)).await
+    }
+
+    async fn may(&self, resource: Resource) -> Result<(), Problem> {
+        let decided = self
+            .asking
+            .decide(&self.app, &self.principal, resource)
+            .await;
+        decided.map(|_| ()).map_err(Problem::from)
     }
 
     async fn perform<T: Message + Answer + 'static>(
@@ -204,6 +280,10 @@ impl Exchange {
         let answer = self.app.rooms.call(operation).await??;
         Ok(self.encoding.encode(&answer))
     }
+}
+
+fn consult(room: &str) -> Resource {
+    Resource::Consult(Phi::new(room.to_owned()))
 }
 
 fn allow(granted: bool, grant: &str) -> Result<(), Problem> {

@@ -5,59 +5,71 @@
 //! header names STUN or TURN servers: ours is ICE-lite with host candidates and needs none.
 
 use crate::app::App;
+use crate::authorize::{Asking, Routes, by_token};
 use crate::http::{Refused, cors};
 use crate::limits::{ENTITY_TAGS_MAX, SDP_BYTES_MAX};
 use crate::metrics::{Entrance, Verdict};
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{MethodRouter, patch, post};
-use bedside_rooms::{Refusal, Rooms, Time, WebrtcAnswer, WebrtcResource};
+use bedside_policy::{Action, Resource};
+use bedside_protocol::Phi;
+use bedside_rooms::{Claims, Refusal, Rooms, Time, WebrtcAnswer, WebrtcResource};
 use http::header::{CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, LOCATION};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-pub(crate) fn router() -> Router<App> {
-    let session = || -> MethodRouter<App> { patch(change).delete(end) };
-    Router::new()
-        .route("/whip", post(publish))
-        .route("/whep", post(play))
-        .route("/whip/{session}", session())
-        .route("/whep/{session}", session())
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .on(Method::POST, "/whip", Action::Join, publish)
+        .on(Method::POST, "/whep", Action::Join, play)
+        .on(Method::PATCH, "/whip/{session}", Action::Join, change)
+        .on(Method::PATCH, "/whep/{session}", Action::Join, change)
+        .on(Method::DELETE, "/whip/{session}", Action::Join, end)
+        .on(Method::DELETE, "/whep/{session}", Action::Join, end)
         .layer(from_fn(cors))
         .layer(from_fn(accept))
 }
 
-async fn publish(State(app): State<App>, request: Request) -> Result<Response, Refused> {
+async fn publish(
+    State(app): State<App>,
+    asking: Asking,
+    request: Request,
+) -> Result<Response, Refused> {
     let start = |rooms: &mut Rooms, now: Time, claims: &_, offer: &str| {
         rooms.whip_publish(now, claims, offer)
     };
     let metrics = app.metrics.clone();
-    let begun = begin(app, request, "/whip", start).await;
+    let begun = begin(app, asking, request, "/whip", start).await;
     metrics.joins.count((Entrance::Whip, verdict(&begun)));
     begun
 }
 
-async fn play(State(app): State<App>, request: Request) -> Result<Response, Refused> {
+async fn play(
+    State(app): State<App>,
+    asking: Asking,
+    request: Request,
+) -> Result<Response, Refused> {
     let start =
         |rooms: &mut Rooms, now: Time, claims: &_, offer: &str| rooms.whep_play(now, claims, offer);
     let metrics = app.metrics.clone();
-    let begun = begin(app, request, "/whep", start).await;
+    let begun = begin(app, asking, request, "/whep", start).await;
     metrics.joins.count((Entrance::Whep, verdict(&begun)));
     begun
 }
 
 async fn begin(
     app: App,
+    asking: Asking,
     request: Request,
     path: &str,
-    start: impl FnOnce(&mut Rooms, Time, &bedside_rooms::Claims, &str) -> Result<WebrtcAnswer, Refusal>
+    start: impl FnOnce(&mut Rooms, Time, &Claims, &str) -> Result<WebrtcAnswer, Refusal>
     + Send
     + 'static,
 ) -> Result<Response, Refused> {
     let (parts, body) = request.into_parts();
-    let claims = app.tokens.of_request(&parts).map_err(Refused)?;
+    let claims = taking_part(&app, &asking, &parts).await?;
     let offer = text(&parts.headers, SDP, body).await?;
     let answer = app
         .rooms
@@ -74,13 +86,24 @@ async fn begin(
     Ok(response)
 }
 
+/// The claims of a token with which somebody may take part in its room.
+async fn taking_part(app: &App, asking: &Asking, parts: &Parts) -> Result<Claims, Refused> {
+    let (principal, claims) = by_token(app, parts).map_err(Refused)?;
+    let room = claims.video.as_ref().map(|grant| grant.room.clone());
+    let consult = Resource::Consult(Phi::new(room.unwrap_or_default()));
+    let decided = asking.decide(app, &principal, consult).await;
+    decided.map_err(|denied| Refused(denied.into()))?;
+    Ok(claims)
+}
+
 async fn change(
     State(app): State<App>,
+    asking: Asking,
     Path(session): Path<String>,
     request: Request,
 ) -> Result<Response, Refused> {
     let (parts, body) = request.into_parts();
-    app.tokens.of_request(&parts).map_err(Refused)?;
+    taking_part(&app, &asking, &parts).await?;
     let tags = if_match(&parts.headers)?;
     let fragment = text(&parts.headers, FRAGMENT, body).await?;
     let resource = WebrtcResource(session);
@@ -111,11 +134,12 @@ async fn change(
 
 async fn end(
     State(app): State<App>,
+    asking: Asking,
     Path(session): Path<String>,
     request: Request,
 ) -> Result<StatusCode, Refused> {
     let (parts, _) = request.into_parts();
-    app.tokens.of_request(&parts).map_err(Refused)?;
+    taking_part(&app, &asking, &parts).await?;
     app.rooms
         .call(move |rooms, now| rooms.webrtc_end(now, &WebrtcResource(session)))
         .await

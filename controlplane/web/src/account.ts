@@ -40,7 +40,12 @@ export async function logOut(): Promise<void> {
  *
  * @throws {Failure} with the reason, in the page's closed set of codes.
  */
-export async function request(method: string, path: string, body?: object): Promise<unknown> {
+export async function request(
+  method: string,
+  path: string,
+  body?: object,
+  timeoutMs = API_TIMEOUT_MS,
+): Promise<unknown> {
   let response: Response;
   try {
     response = await fetch(path, {
@@ -51,7 +56,7 @@ export async function request(method: string, path: string, body?: object): Prom
       credentials: 'same-origin',
       cache: 'no-store',
       redirect: 'error',
-      signal: AbortSignal.timeout(API_TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
     });
   } catch {
     throw new Failure(failureOfFetch(navigator.onLine));

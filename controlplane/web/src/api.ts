@@ -1,4 +1,4 @@
-/** The two JSON requests of the consult page. Everything else goes over LiveKit's signalling. */
+/** The JSON requests of the consult page. Everything else goes over LiveKit's signalling. */
 import { Failure, failureOfApi, failureOfFetch } from './failures';
 import { API_TIMEOUT_MS } from './limits';
 
@@ -31,15 +31,16 @@ export async function lookUpLink(link: string): Promise<Invitation> {
 /**
  * Consumes a join link or, with `null`, uses the session cookie that an earlier join left behind
  * (after a reload, or to come back after leaving). An empty `displayName` keeps the name that the
- * server already has.
+ * server already has. `must_wait`: the link is good, and somebody has to let its holder in.
  *
  * @throws {Failure} with the reason, in the page's closed set of codes.
  */
 export async function requestAdmission(
   link: string | null,
   displayName: string,
-): Promise<Admission> {
-  return (await post('/api/join', { link, display_name: displayName })) as Admission;
+): Promise<Admission | 'must_wait'> {
+  const answer = await post('/api/join', { link, display_name: displayName });
+  return (answer as { waiting?: boolean }).waiting === true ? 'must_wait' : (answer as Admission);
 }
 
 async function post(path: string, body: object): Promise<unknown> {

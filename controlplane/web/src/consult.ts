@@ -134,6 +134,17 @@ export class Consult {
     return typeof navigator.mediaDevices?.getDisplayMedia === 'function';
   }
 
+  /** Whether we are here as a patient or as a clinician; `null` before the first call. */
+  get role(): Role | null {
+    return this.#role;
+  }
+
+  /** Somebody entered in an emergency, without an invitation. */
+  get emergency(): boolean {
+    const others = [...this.room.remoteParticipants.values()];
+    return others.some(({ attributes }) => attributes['bedside.emergency'] !== undefined);
+  }
+
   get recording(): boolean {
     return this.room.isRecording;
   }

@@ -29,6 +29,7 @@ export const FAILURE_CODES = [
   'room_closed',
   'joined_elsewhere',
   'not_allowed',
+  'turned_away',
   'log_in_first',
   'unexpected',
 ] as const;
@@ -57,6 +58,7 @@ export function failureOfApi(status: number, error: unknown): FailureCode {
     case 'link_used':
     case 'link_unknown':
     case 'session_ended':
+    case 'turned_away':
     case 'log_in_first':
     case 'not_allowed':
     case 'rate_limited':

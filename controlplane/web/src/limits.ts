@@ -50,3 +50,9 @@ export const STATISTICS_SAMPLES = 2;
 
 /** Dictionaries in one report; the server refuses more. */
 export const STATISTICS_ENTRIES_MAX = 64;
+
+/** Milliseconds until a question to the waiting room counts as unanswered; the server holds 20 s. */
+export const WAIT_TIMEOUT_MS = 28_000;
+
+/** Milliseconds between a question to the waiting room that failed and the next. */
+export const WAIT_RETRY_MS = 1_000;

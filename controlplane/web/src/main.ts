@@ -21,6 +21,8 @@ import { CallView } from './views/call';
 import { failureScreen } from './views/failure';
 import { PrejoinView } from './views/prejoin';
 import { leftScreen, waitingScreen } from './views/simple';
+import { WaitingBar } from './views/waiting-bar';
+import { waitUntilAdmitted } from './waiting';
 import { WakeLock } from './wake-lock';
 
 declare global {
@@ -46,6 +48,7 @@ class Page implements ConsultListener {
   #state: State = INITIAL;
   #prejoin: PrejoinView | null = null;
   #call: CallView | null = null;
+  #waitingBar: WaitingBar | null = null;
 
   start(parent: Element): void {
     const { room } = this.#consult;
@@ -197,9 +200,21 @@ class Page implements ConsultListener {
     }
   }
 
-  #admission(from: 'link' | 'session'): Promise<Admission> {
+  /** Asks to be let in, and waits for it where somebody has to decide. */
+  async #admission(from: 'link' | 'session'): Promise<Admission> {
     if (this.#address.consult !== null) return enterConsult(this.#address.consult);
-    return requestAdmission(from === 'link' ? this.#link : null, this.#displayName);
+    const link = from === 'link' ? this.#link : null;
+    for (;;) {
+      const answer = await requestAdmission(this.#link === null ? null : link, this.#displayName);
+      if (answer !== 'must_wait') return answer;
+      // The link is used up; a reload comes back to the waiting room by the session.
+      this.#link = null;
+      rememberVisit('in_call');
+      this.#send({ type: 'must_wait' });
+      this.#wakeLock.hold();
+      await waitUntilAdmitted();
+      this.#send({ type: 'admitted' });
+    }
   }
 
   #retry(): void {
@@ -235,6 +250,8 @@ class Page implements ConsultListener {
     this.#prejoin = null;
     this.#call?.dispose();
     this.#call = null;
+    this.#waitingBar?.dispose();
+    this.#waitingBar = null;
     const screen = this.#screen();
     this.#root.replaceChildren(screen);
     this.changed();
@@ -258,8 +275,19 @@ class Page implements ConsultListener {
           state.from === 'link' ? text.joining : text.returning,
           text.allowDevices,
         );
+      case 'waiting_room':
+        return waitingScreen(text.waitingRoom, text.waitingRoomHint);
       case 'in_call':
-        this.#call = new CallView(this.#consult, this.#chatLog, this.#clock, this.#roomLabel);
+        if (this.#consult.role === 'clinician') {
+          this.#waitingBar = new WaitingBar(this.#address.consult);
+        }
+        this.#call = new CallView(
+          this.#consult,
+          this.#chatLog,
+          this.#clock,
+          this.#roomLabel,
+          this.#waitingBar?.element ?? null,
+        );
         return this.#call.element;
       case 'left':
         return leftScreen(() => void this.#rejoin(), this.#address.consult !== null);

@@ -9,6 +9,7 @@ export type State =
   | { readonly at: 'opening' }
   | { readonly at: 'ready'; readonly invitation: Invitation }
   | { readonly at: 'joining'; readonly from: 'link' | 'session' }
+  | { readonly at: 'waiting_room' }
   | { readonly at: 'in_call'; readonly connection: CallConnection }
   | { readonly at: 'left' }
   | { readonly at: 'failed'; readonly code: FailureCode };
@@ -16,6 +17,8 @@ export type State =
 export type Event =
   | { readonly type: 'link_found'; readonly invitation: Invitation }
   | { readonly type: 'join'; readonly from: 'link' | 'session' }
+  | { readonly type: 'must_wait' }
+  | { readonly type: 'admitted' }
   | { readonly type: 'connected' }
   | { readonly type: 'resuming' }
   | { readonly type: 'restarting' }
@@ -34,9 +37,13 @@ export function next(state: State, event: Event): State {
     case 'link_found':
       return state.at === 'opening' ? { at: 'ready', invitation: event.invitation } : state;
     case 'join':
-      return state.at === 'in_call' || state.at === 'joining'
+      return state.at === 'in_call' || state.at === 'joining' || state.at === 'waiting_room'
         ? state
         : { at: 'joining', from: event.from };
+    case 'must_wait':
+      return state.at === 'joining' ? { at: 'waiting_room' } : state;
+    case 'admitted':
+      return state.at === 'waiting_room' ? { at: 'joining', from: 'session' } : state;
     case 'connected':
       return inRoom(state) ? { at: 'in_call', connection: 'live' } : state;
     case 'resuming':

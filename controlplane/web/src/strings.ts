@@ -166,6 +166,11 @@ const failures: Record<FailureCode, FailureText> = {
       'To use this one instead, choose “Return to the consult”.',
     ],
   },
+  turned_away: {
+    title: 'You were not let in',
+    detail: 'The clinician cannot see you in this consult now.',
+    steps: ['Call your clinic to ask when you can come back.'],
+  },
   not_allowed: {
     title: 'The server did not let you in',
     detail: 'Your permission to join is not valid any more.',
@@ -199,6 +204,8 @@ export const text = {
   opening: 'Opening your consult…',
   joining: 'Joining…',
   returning: 'Taking you back to your consult…',
+  waitingRoom: 'Please wait: your clinician will let you in',
+  waitingRoomHint: 'Keep this page open. Your camera and microphone are not sent to anybody yet.',
   allowDevices: 'If your browser asks for the camera and microphone, choose “Allow”.',
 
   prejoin: {
@@ -253,6 +260,7 @@ export const text = {
     unnamed: { patient: 'Patient', clinician: 'Clinician', other: 'Guest' },
     screenOf: (name: string) => `${name}’s screen`,
     yourScreen: 'Your screen',
+    emergency: 'A clinician entered in an emergency, without an invitation. It is recorded and reviewed.',
     waitingTitle: 'You are here',
     waiting: 'The others will appear as soon as they join.',
     more: (count: number) => (count === 1 ? '1 more person' : `${count} more people`),

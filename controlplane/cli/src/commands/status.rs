@@ -51,6 +51,12 @@ fn people(report: &StatusReport) -> String {
     if report.events_lost > 0 {
         text.push_str(&format!("events lost    {}\n", report.events_lost));
     }
+    if report.emergency_reviews_open > 0 {
+        text.push_str(&format!(
+            "emergencies    {} to be reviewed: bedside breakglass list --open\n",
+            report.emergency_reviews_open
+        ));
+    }
     for (reason, count) in &report.refused {
         text.push_str(&format!("refused        {count} x {reason}\n"));
     }

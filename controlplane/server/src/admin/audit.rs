@@ -3,14 +3,16 @@
 
 use super::Admin;
 use super::routes::Refused;
+use crate::authorize::Routes;
 use crate::clock::since_epoch;
 use crate::identity::Principal;
+use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::{Json, Router, routing::post};
 use bedside_audit::{Action, Event, Purpose};
 use bedside_ledger::{Answer, Question, Unwritable};
-use http::StatusCode;
+use bedside_policy::Action as Asked;
+use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 /// `POST /audit/key/rotate`: the new verifier key.
@@ -20,10 +22,10 @@ pub struct KeyReport {
     pub vkey: String,
 }
 
-pub(super) fn router() -> Router<Admin> {
-    Router::new()
-        .route("/audit", post(ask))
-        .route("/audit/key/rotate", post(rotate))
+pub(super) fn routes() -> Routes<Admin> {
+    Routes::new()
+        .on(Method::POST, "/audit", Asked::ReadAudit, ask)
+        .on(Method::POST, "/audit/key/rotate", Asked::ChangeKeys, rotate)
 }
 
 async fn ask(

@@ -8,37 +8,76 @@ use super::types::{
 };
 use crate::Error;
 use crate::app::Stopped;
+use crate::authorize::{Asking, Denied, Routes};
 use crate::dataplane::DataplaneStatus;
 use crate::identity::Principal;
 use crate::limits::{ADMIN_VALIDITY_S_MAX, API_BODY_BYTES_MAX};
 use crate::links::{self, Removal};
+use crate::{breakglass, revocation};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json, Router};
+use bedside_policy::{Action, Resource};
+use bedside_protocol::Phi;
 use bedside_rooms::{Claims, OperationError, VideoGrant};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use livekit_protocol as proto;
 use std::time::Duration;
 
-pub(super) fn router(admin: Admin) -> Router {
-    Router::new()
-        .route("/status", get(status))
-        .route("/rooms", get(rooms))
-        .route("/rooms/{room}", get(room).delete(delete_room))
-        .route("/rooms/{room}/participants", get(participants))
-        .route(
-            "/rooms/{room}/participants/{identity}",
-            axum::routing::delete(remove),
+pub(crate) fn routes() -> Routes<Admin> {
+    Routes::new()
+        .on(Method::GET, "/status", Action::ReadStatus, status)
+        .on(Method::GET, "/rooms", Action::ListConsults, rooms)
+        .on(Method::GET, "/rooms/{room}", Action::ReadConsult, room)
+        .on(
+            Method::DELETE,
+            "/rooms/{room}",
+            Action::EndConsult,
+            delete_room,
         )
-        .route("/rooms/{room}/participants/{identity}/mute", post(mute))
-        .route("/links", post(link))
-        .route("/tokens", post(token))
-        .route("/api-keys", get(api_keys::list).post(api_keys::add))
-        .route("/api-keys/{name}", axum::routing::delete(api_keys::remove))
-        .route("/api-keys/{name}/rotate", post(api_keys::rotate))
-        .merge(super::audit::router())
+        .on(
+            Method::GET,
+            "/rooms/{room}/participants",
+            Action::ReadConsult,
+            participants,
+        )
+        .on(
+            Method::DELETE,
+            "/rooms/{room}/participants/{identity}",
+            Action::Moderate,
+            remove,
+        )
+        .on(
+            Method::POST,
+            "/rooms/{room}/participants/{identity}/mute",
+            Action::Moderate,
+            mute,
+        )
+        .on(Method::POST, "/links", Action::CreateLink, link)
+        .on(Method::POST, "/tokens", Action::CreateToken, token)
+        .on(Method::GET, "/api-keys", Action::ListKeys, api_keys::list)
+        .on(Method::POST, "/api-keys", Action::ChangeKeys, api_keys::add)
+        .on(
+            Method::DELETE,
+            "/api-keys/{name}",
+            Action::ChangeKeys,
+            api_keys::remove,
+        )
+        .on(
+            Method::POST,
+            "/api-keys/{name}/rotate",
+            Action::ChangeKeys,
+            api_keys::rotate,
+        )
+        .merge(super::audit::routes())
+        .merge(revocation::admin_routes())
+        .merge(breakglass::admin_routes())
+}
+
+pub(super) fn router(admin: Admin) -> Router {
+    routes()
+        .into_router()
         .fallback(async || Refused(StatusCode::NOT_FOUND, "no such operation".to_owned()))
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
         .with_state(admin)
@@ -50,6 +89,14 @@ pub(super) struct Refused(pub(super) StatusCode, pub(super) String);
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         (self.0, Json(Problem { message: self.1 })).into_response()
+    }
+}
+
+impl From<Denied> for Refused {
+    fn from(denied: Denied) -> Self {
+        let refusal = bedside_rooms::Refusal::from(denied);
+        let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::FORBIDDEN);
+        Self(status, refusal.reason)
     }
 }
 
@@ -137,6 +184,7 @@ async fn status(State(admin): State<Admin>) -> Answer<StatusReport> {
         subscriptions: status.subscriptions,
         events_lost: status.events_lost,
         refused: status.refused,
+        emergency_reviews_open: admin.app.store.unreviewed_entries().await?,
     }))
 }
 
@@ -256,10 +304,13 @@ async fn mute(
 
 async fn link(
     State(admin): State<Admin>,
+    asking: Asking,
     principal: Principal,
     request: Result<Json<LinkRequest>, JsonRejection>,
 ) -> Answer<LinkReport> {
     let Json(request) = request?;
+    let consult = Resource::Consult(Phi::new(request.room.clone()));
+    asking.decide(&admin.app, &principal, consult).await?;
     Ok(Json(
         links::create(&admin.app, &admin.url(), request, principal.actor(None)).await?,
     ))

@@ -32,6 +32,9 @@ pub struct StatusReport {
     pub events_lost: u64,
     /// What was refused since the start, by reason.
     pub refused: BTreeMap<String, u64>,
+    /// Emergency entries that nobody has reviewed.
+    #[serde(default)]
+    pub emergency_reviews_open: u64,
 }
 
 /// The data plane as the control plane sees it.
@@ -227,6 +230,86 @@ pub struct ApiKeyMade {
     pub name: String,
     /// Its secret, told this once.
     pub secret: String,
+}
+
+/// `GET /users`, `GET /users/{account}`: somebody's access.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct AccountReport {
+    /// User id, participant identity or API key name.
+    pub account: String,
+    /// `user`, `identity` or `api_key`.
+    pub kind: String,
+    /// A user's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// A user's roles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<String>,
+    /// A user's last login or activity, Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seen_s: Option<i64>,
+    /// Since when access is revoked, Unix seconds; absent while it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_s: Option<i64>,
+    /// Rooms in which they are now; only in `GET /users/{account}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub connected_to: Vec<String>,
+}
+
+/// `GET /breakglass`: an emergency entry.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EmergencyReport {
+    /// `BG_...`; the records have it.
+    pub entry: String,
+    /// Who entered: user id.
+    pub user: String,
+    /// Which consult.
+    pub room: String,
+    /// Code of the reason; the words are in the record.
+    pub reason: String,
+    /// Unix seconds.
+    pub started_s: i64,
+    /// When it runs out, Unix seconds.
+    pub ends_s: i64,
+    /// When it ended, Unix seconds; absent while it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_s: Option<i64>,
+    /// When it was reviewed, Unix seconds; absent while it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reviewed_s: Option<i64>,
+    /// What the review found: `justified` or `not_justified`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<String>,
+}
+
+/// `POST /breakglass/{entry}/review`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ReviewRequest {
+    /// What the review found.
+    pub finding: Finding,
+    /// In the reviewer's words; they go into the record.
+    #[serde(default)]
+    pub words: String,
+}
+
+/// What a review found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// It was an emergency.
+    Justified,
+    /// It was none.
+    NotJustified,
+}
+
+impl Finding {
+    /// As it stands in the database and in records.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Justified => "justified",
+            Self::NotJustified => "not_justified",
+        }
+    }
 }
 
 /// Body of every answer that is not 2xx.

@@ -7,11 +7,38 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// `[policy]`: who may do what.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyConfig {
-    /// Cedar files that are used instead of the built-in ones.
+    /// Cedar files on top of the built-in ones; one of the same name takes the place of its.
     pub directory: Option<PathBuf>,
+    /// Patients with a link wait until somebody who treats them lets them in. As the profile
+    /// says when absent: `hipaa` yes, `trial` no.
+    pub waiting_room: Option<bool>,
+    /// Seconds that an emergency entry lasts.
+    pub break_glass_s: u32,
+}
+
+impl Default for PolicyConfig {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            waiting_room: None,
+            break_glass_s: 3_600,
+        }
+    }
+}
+
+impl PolicyConfig {
+    pub(super) fn check(&self, refusals: &mut Refusals) {
+        if !(60..=86_400).contains(&self.break_glass_s) {
+            refusals.cannot(
+                "policy.break_glass_s",
+                "is not between 60 and 86400",
+                "an emergency entry lasts an hour by default: break_glass_s = 3600",
+            );
+        }
+    }
 }
 
 /// `[telemetry]`: who is told how the server does. Never whom it serves.

@@ -5,6 +5,7 @@ use super::{Principal, events};
 use crate::Error;
 use crate::admin::{LinkReport, LinkRequest, Role as LinkRole};
 use crate::app::{App, Stopped};
+use crate::authorize::Routes;
 use crate::limits::{
     API_BODY_BYTES_MAX, CONSULTS_LISTED_MAX, DISPLAY_NAME_CHARACTERS_MAX, INVITATION_LIFETIME_S,
 };
@@ -12,25 +13,42 @@ use crate::links::{self, random_token};
 use crate::store::consults::Consult;
 use crate::store::now_s;
 use crate::store::users::User;
+use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use bedside_audit::{Action, Role};
+use bedside_policy::Action as Asked;
 use bedside_protocol::Phi;
 use bedside_rooms::OperationError;
 use http::header::HOST;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use livekit_protocol as proto;
 use serde::{Deserialize, Serialize};
 
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/api/consults", get(list).post(open))
-        .route("/api/consults/{room}", get(look).delete(end))
-        .route("/api/consults/{room}/links", post(invite))
-        .route("/api/consults/{room}/join", post(join))
+pub(crate) fn routes() -> Routes {
+    Routes::new()
+        .on(Method::GET, "/api/consults", Asked::OpenConsult, list)
+        .on(Method::POST, "/api/consults", Asked::OpenConsult, open)
+        .on(
+            Method::GET,
+            "/api/consults/{room}",
+            Asked::ReadConsult,
+            look,
+        )
+        .on(
+            Method::DELETE,
+            "/api/consults/{room}",
+            Asked::EndConsult,
+            end,
+        )
+        .on(
+            Method::POST,
+            "/api/consults/{room}/links",
+            Asked::CreateLink,
+            invite,
+        )
+        .on(Method::POST, "/api/consults/{room}/join", Asked::Join, join)
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
 }
 

@@ -6,6 +6,7 @@ use super::users::User;
 use super::{Principal, cookie, events, pages, sessions};
 use crate::Error;
 use crate::app::App;
+use crate::authorize::Routes;
 use crate::http::cookie as cookie_of;
 use crate::limits::{API_BODY_BYTES_MAX, TOKEN_BYTES_MAX};
 use crate::links::{RateLimit, random_token};
@@ -13,28 +14,39 @@ use crate::listener::PeerAddress;
 use crate::store::links::Digest;
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json};
 use bedside_audit::{Action, ActorKind, Outcome};
+use bedside_policy::Action as Asked;
 use http::header::SET_COOKIE;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use pages::Trouble;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
-pub(crate) fn router() -> Router<App> {
-    Router::new()
-        .route("/login", get(login))
-        .route("/oidc/callback", get(callback))
-        .route(
+pub(crate) fn routes() -> Routes {
+    // A logout token is longer than anything else that is posted.
+    let tokens = Routes::new()
+        .on(
+            Method::POST,
             "/oidc/backchannel-logout",
-            post(backchannel_logout).layer(DefaultBodyLimit::max(2 * TOKEN_BYTES_MAX)),
+            Asked::LogIn,
+            backchannel_logout,
         )
-        .route("/logout", post(logout))
-        .route("/api/me", get(me))
-        .route("/api/session/activity", post(activity))
-        .route("/api/session/lock", post(lock))
+        .layer(DefaultBodyLimit::max(2 * TOKEN_BYTES_MAX));
+    Routes::new()
+        .on(Method::GET, "/login", Asked::LogIn, login)
+        .on(Method::GET, "/oidc/callback", Asked::LogIn, callback)
+        .on(Method::POST, "/logout", Asked::KeepSession, logout)
+        .on(Method::GET, "/api/me", Asked::OpenPage, me)
+        .on(
+            Method::POST,
+            "/api/session/activity",
+            Asked::KeepSession,
+            activity,
+        )
+        .on(Method::POST, "/api/session/lock", Asked::KeepSession, lock)
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
+        .merge(tokens)
 }
 
 /// What a login is for.

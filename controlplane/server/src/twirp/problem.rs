@@ -1,6 +1,7 @@
 //! Twirp's errors: a code, which decides the HTTP status, and a message, always in JSON.
 
 use crate::app::Stopped;
+use crate::authorize::Denied;
 use crate::links::Removal;
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
@@ -54,6 +55,17 @@ fn status(code: &str) -> StatusCode {
         "unimplemented" => StatusCode::NOT_IMPLEMENTED,
         "unavailable" => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl From<Denied> for Problem {
+    fn from(denied: Denied) -> Self {
+        let code = match denied {
+            Denied::Policy => "permission_denied",
+            Denied::Unauthenticated => "unauthenticated",
+            Denied::Unavailable => "unavailable",
+        };
+        Self::new(code, Refusal::from(denied).reason)
     }
 }
 

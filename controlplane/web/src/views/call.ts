@@ -34,6 +34,11 @@ export class CallView {
   readonly #leave = control('leave', 'leave');
   readonly #unread = h('span', { class: 'unread', 'aria-hidden': 'true', hidden: true });
   readonly #banner = h('p', { class: 'banner', role: 'status', hidden: true });
+  readonly #emergency = h(
+    'p',
+    { class: 'banner', role: 'status', 'data-testid': 'emergency', hidden: true },
+    text.call.emergency,
+  );
   readonly #recording = h(
     'p',
     { class: 'recording', 'data-testid': 'recording', hidden: true },
@@ -50,7 +55,14 @@ export class CallView {
   #refreshDevices: () => void = () => undefined;
   #updateQueued = false;
 
-  constructor(consult: Consult, chatLog: ChatLog, clock: Clock, roomLabel: string) {
+  /** `overlay` stands above the call: who waits. */
+  constructor(
+    consult: Consult,
+    chatLog: ChatLog,
+    clock: Clock,
+    roomLabel: string,
+    overlay: HTMLElement | null,
+  ) {
     this.#consult = consult;
     this.#chatLog = chatLog;
     this.#stage = new Stage(consult, clock);
@@ -58,7 +70,7 @@ export class CallView {
       send: (body) => consult.sendChat(body),
       close: () => this.#setChatOpen(false),
     });
-    this.element = this.#compose(roomLabel);
+    this.element = this.#compose(roomLabel, overlay);
     this.#listen();
     this.update();
   }
@@ -99,7 +111,7 @@ export class CallView {
     for (const dialog of document.querySelectorAll('dialog')) dialog.close();
   }
 
-  #compose(roomLabel: string): HTMLElement {
+  #compose(roomLabel: string, overlay: HTMLElement | null): HTMLElement {
     setText(this.#devices.words, text.call.settings);
     setAttribute(this.#devices.button, 'aria-label', text.call.settingsLabel);
     setText(this.#help.words, text.call.help);
@@ -119,7 +131,15 @@ export class CallView {
         this.#recording,
         this.#help.button,
       ),
-      h('div', { class: 'call-overlays' }, this.#banner, this.#sound, this.#notices),
+      h(
+        'div',
+        { class: 'call-overlays' },
+        overlay,
+        this.#emergency,
+        this.#banner,
+        this.#sound,
+        this.#notices,
+      ),
       h('div', { class: 'call-body' }, this.#stage.element, this.#chat.element),
       h(
         'div',
@@ -156,6 +176,7 @@ export class CallView {
     this.#share.button.classList.remove('off');
     this.#drawChatToggle();
     this.#recording.hidden = !this.#consult.recording;
+    this.#emergency.hidden = !this.#consult.emergency;
     this.#sound.hidden = !this.#consult.soundBlocked;
     this.#refreshDevices();
   }
