@@ -151,7 +151,9 @@ export async function startProcesses(more = '', { log = 'info' } = {}) {
 }
 
 function processesConfig({ folder, port, socket }) {
-  return `listen = ["127.0.0.1:${port}"]
+  return `profile = "trial"
+allowed_origins = ["*"]
+listen = ["127.0.0.1:${port}"]
 data_directory = "${folder}"
 dataplane_socket = "${socket}"
 

@@ -242,7 +242,7 @@ fn python_environment(
 }
 
 /// What shows that a program of the tests is there, and the Debian package that brings it.
-const SYSTEM_PACKAGES: [(&[&str], &str); 8] = [
+const SYSTEM_PACKAGES: [(&[&str], &str); 9] = [
     (&["chromium", "--version"], "chromium"),
     (&["firefox-esr", "--version"], "firefox-esr"),
     (&["ip", "-V"], "iproute2"),
@@ -255,6 +255,8 @@ const SYSTEM_PACKAGES: [(&[&str], &str); 8] = [
         &["/usr/lib/postgresql/15/bin/initdb", "--version"],
         "postgresql-15",
     ),
+    // Another TLS implementation than ours, to be refused below TLS 1.3.
+    (&["openssl", "version"], "openssl"),
     // Debian's python3 comes without what `python3 -m venv` needs.
     (&["python3", "-c", "import ensurepip"], "python3-venv"),
 ];

@@ -2,11 +2,14 @@
 
 pub(crate) mod apikey;
 pub(crate) mod audit;
+pub(crate) mod baa;
 pub(crate) mod breakglass;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod configuration;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod inventory;
 pub(crate) mod link;
 pub(crate) mod man;
 pub(crate) mod participant;

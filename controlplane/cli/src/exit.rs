@@ -12,13 +12,10 @@ pub(crate) struct NotFound(pub(crate) String);
 #[error("{0}")]
 pub(crate) struct Unreachable(pub(crate) String);
 
-/// `doctor` found something.
+/// `doctor` or `config check` found something.
 #[derive(Debug, thiserror::Error)]
-#[error("{problems} of {checks} checks found a problem")]
-pub(crate) struct Unhealthy {
-    pub(crate) problems: usize,
-    pub(crate) checks: usize,
-}
+#[error("{0}")]
+pub(crate) struct Unhealthy(pub(crate) String);
 
 /// The audit log or a proof is not what was signed.
 #[derive(Debug, thiserror::Error)]

@@ -11,8 +11,8 @@ mod tests;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    apikey, audit, breakglass, completions, demo, doctor, link, man, participant, room, serve,
-    status, token, user,
+    apikey, audit, baa, breakglass, completions, config, demo, doctor, inventory, link, man,
+    participant, room, serve, status, token, user,
 };
 use std::process::ExitCode;
 
@@ -25,7 +25,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The data plane is a program of its own, `bedside-dataplane`; `bedside demo` starts both.
 ///
 /// Exit codes: 0 done; 1 failed; 2 wrong usage; 3 what was named does not exist; 4 the control
-/// plane cannot be reached; 5 `doctor` found a problem; 6 the audit log or a proof is not intact.
+/// plane cannot be reached; 5 `doctor` or `config check` found a problem; 6 the audit log or a
+/// proof is not intact.
 #[derive(Parser)]
 #[command(name = "bedside", version, arg_required_else_help = true)]
 struct Arguments {
@@ -67,6 +68,14 @@ enum Command {
     Audit(audit::Audit),
     /// Check this machine: what is wrong, and what to type
     Doctor(doctor::Doctor),
+    /// Show what runs: processes, listeners, certificates, keys, who is told what
+    Inventory(inventory::Inventory),
+    /// Check a configuration
+    #[command(subcommand)]
+    Config(config::Config),
+    /// Record business-associate agreements
+    #[command(subcommand)]
+    Baa(baa::Baa),
     /// Print shell completions
     Completions(completions::Completions),
     /// Write the manual pages
@@ -87,6 +96,9 @@ fn main() -> ExitCode {
         Command::Status(command) => command.run(),
         Command::Audit(command) => command.run(),
         Command::Doctor(command) => command.run(),
+        Command::Inventory(command) => command.run(),
+        Command::Config(command) => command.run(),
+        Command::Baa(command) => command.run(),
         Command::Completions(command) => command.run(),
         Command::Man(command) => command.run(),
     };

@@ -53,6 +53,8 @@ fn whatever_reads_or_makes_something_can_answer_in_json() {
             "status",
             "doctor",
             "demo",
+            "check",
+            "inventory",
             "tail",
             "search",
             "verify",

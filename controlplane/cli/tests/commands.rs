@@ -312,7 +312,7 @@ fn the_doctor_names_what_is_wrong_and_what_to_type() {
     assert_eq!(find(&checks, "configuration")["outcome"], "problem");
     let data = folder.path("data");
     let checks = doctor(&format!(
-        "listen = [\"127.0.0.1:0\"]\ndata_directory = {data:?}\n[tls]\ndevelopment = true\n[media]\nport = 0\n"
+        "profile = \"trial\"\nlisten = [\"127.0.0.1:0\"]\ndata_directory = {data:?}\n[tls]\ndevelopment = true\n[media]\nport = 0\n"
     ));
     assert_eq!(find(&checks, "configuration")["outcome"], "good");
     assert_eq!(find(&checks, "certificate")["outcome"], "warning");
@@ -367,7 +367,7 @@ fn serve_runs_until_it_is_told_to_stop() {
     let config = folder.path("bedside.toml");
     let data = folder.path("data");
     let text = format!(
-        "listen = [\"127.0.0.1:0\"]\ndata_directory = {data:?}\ndataplane_socket = {:?}\n[tls]\ndevelopment = true\n",
+        "profile = \"trial\"\nlisten = [\"127.0.0.1:0\"]\ndata_directory = {data:?}\ndataplane_socket = {:?}\n[tls]\ndevelopment = true\n",
         folder.path("dataplane.sock")
     );
     fs::write(&config, text).unwrap();
@@ -412,4 +412,206 @@ fn serve_runs_until_it_is_told_to_stop() {
     let (code, words) = failed(&wrong);
     assert_eq!(code, 1);
     assert!(words.contains("lissten"), "{words}");
+}
+
+/// A folder with a certificate and key of its own, and a `hipaa` configuration that names them.
+fn hipaa(folder: &Folder, more: &str) -> PathBuf {
+    // A trial makes them; here they only have to be a certificate and its key.
+    let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+    let config = Config::development(&folder.path("trial"), loopback);
+    let runtime = Runtime::new().unwrap();
+    let running = runtime.block_on(bedside_server::start(config)).unwrap();
+    runtime.block_on(running.stop());
+    let file = |name: &str| folder.path("trial").join(name);
+    let text = format!(
+        "listen = ['127.0.0.1:0']\npublic_url = 'https://localhost'\n\
+         data_directory = {:?}\ndataplane_socket = {:?}\n{more}\n\
+         [tls]\ncertificate_file = {:?}\nkey_file = {:?}\n",
+        folder.path("data"),
+        folder.path("dataplane.sock"),
+        file("development-tls.pem"),
+        file("development-tls.key"),
+    );
+    let path = folder.path("bedside.toml");
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn run(arguments: &[&str], config: &Path) -> Output {
+    program()
+        .args(arguments)
+        .arg("--config")
+        .arg(config)
+        .output()
+        .unwrap()
+}
+
+fn printed(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn an_outside_host_is_refused_until_its_agreement_is_recorded() {
+    let folder = Folder::new();
+    let hook = "webhooks.urls = ['https://hooks.example.com/secret-path']";
+    let config = hipaa(&folder, hook);
+
+    let (code, words) = failed(&run(&["serve"], &config));
+    assert_eq!(code, 1);
+    assert!(
+        words.contains("`webhooks.urls`") && words.contains("[agreement, 45 CFR 164.308(b)(1)]"),
+        "{words}"
+    );
+    assert!(!words.contains("secret-path"), "{words}");
+
+    let check = |more: &[&str]| {
+        let mut check = program();
+        check.args(["config", "check"]).arg(&config).args(more);
+        check.output().unwrap()
+    };
+    let refused = check(&["--json"]);
+    assert_eq!(refused.status.code(), Some(5), "{refused:?}");
+    let report: Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!(report["valid"], false);
+    assert_eq!(report["profile"], "hipaa");
+    assert_eq!(report["refusals"][0]["rule"], "agreement");
+    assert_eq!(report["refusals"][0]["setting"], "webhooks.urls");
+
+    let add = |expires: &str| {
+        let arguments = [
+            "baa",
+            "add",
+            "--entity",
+            "Example Hooks, Inc.",
+            "--agreement",
+            "A-1",
+            "--host",
+            "hooks.example.com",
+            "--expires",
+            expires,
+        ];
+        run(&arguments, &config)
+    };
+    let (code, words) = failed(&add("2020-01-01"));
+    assert_eq!(code, 1);
+    assert!(words.contains("has passed"), "{words}");
+    let (code, _) = failed(&add("tomorrow"));
+    assert_eq!(code, 2);
+    let added = add("2199-01-01");
+    assert!(added.status.success(), "{added:?}");
+
+    let accepted = check(&[]);
+    assert!(accepted.status.success(), "{accepted:?}");
+    let list = run(&["baa", "list", "--json"], &config);
+    let list: Value = serde_json::from_slice(&list.stdout).unwrap();
+    assert_eq!(list[0]["agreement"], "A-1");
+    assert_eq!(list[0]["covers"], serde_json::json!(["webhooks.urls"]));
+    assert!(list[0]["days_left"].as_i64().unwrap() > 60_000);
+
+    let mut child = program()
+        .arg("serve")
+        .arg("--config")
+        .arg(&config)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let admin_socket = folder.path("data").join("admin.sock");
+    wait_for(&admin_socket, &mut child);
+    let status = program()
+        .args(["status", "--json", "--admin-socket"])
+        .arg(&admin_socket)
+        .output()
+        .unwrap();
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(status["profile"], "hipaa");
+    assert_eq!(
+        status["certificate"]["days_left"]
+            .as_i64()
+            .map(|days| days > 0),
+        Some(true)
+    );
+    assert_eq!(status["agreements"]["in_force"], 1);
+    assert_eq!(status["audit"]["problem"], Value::Null);
+
+    let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"))
+        .unwrap();
+    assert_eq!(
+        core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(),
+        ["0", "0"]
+    );
+    let inventory = program()
+        .args(["inventory", "--json", "--admin-socket"])
+        .arg(&admin_socket)
+        .output()
+        .unwrap();
+    let inventory: Value = serde_json::from_slice(&inventory.stdout).unwrap();
+    let process = &inventory["processes"][0];
+    assert_eq!(process["pid"], child.id());
+    assert_eq!(
+        (&process["core_bytes_max"], &process["memory_is_private"]),
+        (&0.into(), &true.into())
+    );
+    let listeners = inventory["listeners"].as_array().unwrap();
+    let admin = listeners
+        .iter()
+        .find(|listener| listener["address"] == admin_socket.to_str().unwrap())
+        .unwrap();
+    assert_eq!(
+        (&admin["protocol"], &admin["mode"]),
+        (&"unix".into(), &"0600".into())
+    );
+    assert!(
+        listeners
+            .iter()
+            .any(|listener| listener["protocol"] == "tcp")
+    );
+    assert_eq!(
+        inventory["certificates"][0]["fingerprint"],
+        status["certificate"]["fingerprint"]
+    );
+    assert_eq!(inventory["transport"]["tls_tickets"], 0);
+    assert_eq!(inventory["keys"].as_array().unwrap().len(), 1);
+    assert_eq!(inventory["flows"][0]["ground"]["agreement"], "A-1");
+    let bom = program()
+        .args(["inventory", "--cyclonedx", "--admin-socket"])
+        .arg(&admin_socket)
+        .output()
+        .unwrap();
+    let bom: Value = serde_json::from_slice(&bom.stdout).unwrap();
+    assert_eq!(
+        (&bom["bomFormat"], &bom["specVersion"]),
+        (&"CycloneDX".into(), &"1.6".into())
+    );
+    assert_eq!(
+        bom["services"][0]["provider"]["name"],
+        "Example Hooks, Inc."
+    );
+
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success());
+
+    let removed = run(&["baa", "remove", "A-1"], &config);
+    assert!(removed.status.success(), "{removed:?}");
+    let (code, _) = failed(&run(&["baa", "remove", "A-1"], &config));
+    assert_eq!(code, 3);
+    assert_eq!(
+        printed(&run(&["baa", "list"], &config)),
+        "No agreement is recorded.\n"
+    );
+    assert_eq!(check(&[]).status.code(), Some(5));
+}
+
+#[test]
+fn a_log_that_may_hold_what_people_say_is_for_trials() {
+    let folder = Folder::new();
+    let config = hipaa(&folder, "");
+    for filter in ["debug", "trace", "info,hyper=trace"] {
+        let (code, words) = failed(&run(&["serve", "--log", filter], &config));
+        assert_eq!(code, 1, "{words}");
+        assert!(words.contains("[debug, 45 CFR"), "{words}");
+    }
 }

@@ -6,21 +6,24 @@
 mod api_keys;
 mod audit;
 mod routes;
+mod standing;
 mod types;
 
 pub use crate::revocation::{AccountKind, RevocationStep};
 pub use audit::KeyReport;
 pub use types::{
-    AccountReport, ApiKeyMade, ApiKeyReport, DataplaneReport, EmergencyReport, Finding, LinkReport,
-    LinkRequest, MuteRequest, ParticipantReport, Problem, ReviewRequest, Role, RoomReport,
-    RotateRequest, StatusReport, TokenReport, TokenRequest, TokenRole, TrackReport,
+    AccountReport, AgreementsReport, ApiKeyMade, ApiKeyReport, AuditReport, CertificateReport,
+    DataplaneReport, EmergencyReport, EndingReport, Finding, LinkReport, LinkRequest, MuteRequest,
+    ParticipantReport, Problem, ReviewRequest, Role, RoomReport, RotateRequest, StatusReport,
+    TokenReport, TokenRequest, TokenRole, TrackReport,
 };
 
-use crate::Error;
 use crate::app::App;
 use crate::identity::PeerUid;
 use crate::keys::KeyFile;
 use crate::limits::ADMIN_CONNECTIONS_MAX;
+use crate::tls::Certificate;
+use crate::{Config, Error};
 use axum::Extension;
 use axum::extract::FromRef;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -68,8 +71,9 @@ pub(crate) struct Admin {
     pub(crate) app: App,
     /// The API-key file.
     pub(crate) api_keys: Arc<KeyFile>,
-    /// As configured.
-    pub(crate) public_url: Option<String>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) certificate: Arc<Certificate>,
+    pub(crate) tls: Arc<rustls::ServerConfig>,
     /// Where the server listens, with the ports that the kernel chose.
     pub(crate) listen: Vec<SocketAddr>,
     pub(crate) started: Instant,
@@ -84,7 +88,7 @@ impl FromRef<Admin> for App {
 impl Admin {
     /// Where browsers find the page.
     pub(crate) fn url(&self) -> String {
-        page_url(self.public_url.as_deref(), &self.listen)
+        page_url(self.config.public_url.as_deref(), &self.listen)
     }
 }
 

@@ -1,29 +1,37 @@
 //! The control plane's configuration: one TOML file, read once at start, into types.
 
 mod audit;
+mod endpoints;
 mod identity;
 mod refusal;
 mod rules;
 mod sections;
 mod unknown;
 
-pub use audit::{AuditConfig, MirrorConfig, WitnessConfig};
+pub use audit::{AuditConfig, WitnessConfig};
+pub use endpoints::Endpoint;
 pub use identity::IdentityConfig;
 pub use refusal::{Refusal, Refusals};
 pub use rules::Rule;
-pub use sections::{PolicyConfig, Provider, RetentionConfig, TelemetryConfig};
+pub use sections::{
+    ConsentRule, PolicyConfig, Provider, RecordingConfig, RetentionConfig, TelemetryConfig,
+};
 
 use crate::Error;
+use crate::baa::{self, Day, Register};
+use aws_lc_rs::digest::{Context, SHA256};
 use bedside_protocol::{Codec, DataplaneConfig, MediaKind, Policy};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use tracing::level_filters::LevelFilter;
 
 /// Everything that an operator can set. `docs/reference/configuration.md` says the same in words.
 ///
 /// Unknown keys are refused, so that a mistyped setting never silently keeps its default. No
 /// secret stands in it: secrets are in files of their own, named here.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// What is refused beyond what cannot work.
@@ -62,6 +70,11 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
     /// How long records are kept.
     pub retention: RetentionConfig,
+    /// Whether consults are recorded.
+    pub recording: RecordingConfig,
+    /// Origins whose pages may call the LiveKit interfaces, `https://app.example.org`; `*` means
+    /// every page, which only a trial may allow. The consult page needs none of it.
+    pub allowed_origins: Vec<String>,
     /// Business-associate agreements, as `bedside baa` writes them; `baa.toml` in the data
     /// directory when absent here.
     pub baa_file: Option<PathBuf>,
@@ -93,7 +106,7 @@ impl Profile {
 }
 
 /// Certificate, key and CA.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TlsConfig {
     /// PEM, leaf first, then the intermediates. Read again when the file changes.
@@ -109,7 +122,7 @@ pub struct TlsConfig {
 }
 
 /// What the data plane is told.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MediaConfig {
     /// Local addresses that receive media, each on every worker's port.
@@ -130,7 +143,7 @@ pub struct MediaConfig {
 }
 
 /// Limits and timeouts of rooms.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RoomsConfig {
     /// A room is made when the first participant with a valid token joins it.
@@ -152,7 +165,7 @@ pub struct RoomsConfig {
 }
 
 /// Who is told what happens in rooms.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WebhooksConfig {
     /// `https://` addresses; `http://` only to this machine.
@@ -183,6 +196,7 @@ impl Config {
             listen: vec![listen],
             data_directory: data_directory.to_owned(),
             dataplane_socket: data_directory.join("dataplane.sock"),
+            allowed_origins: vec!["*".to_owned()],
             tls: TlsConfig {
                 development: true,
                 ..TlsConfig::default()
@@ -209,28 +223,81 @@ impl Config {
         Err(Error::Refused(refusals))
     }
 
-    /// Everything that is refused about it.
+    /// Refuses a log that is more verbose than the profile allows: libraries write what passes
+    /// through them at their `debug` and `trace` levels.
+    ///
+    /// # Errors
+    /// [`Error::Refused`].
+    pub fn check_log(&self, most_verbose: LevelFilter) -> Result<(), Error> {
+        let mut refusals = Refusals::default();
+        if self.profile == Profile::Hipaa && most_verbose > LevelFilter::INFO {
+            refusals.forbidden(
+                Rule::DEBUG,
+                "--log",
+                format!("lets {most_verbose} pass, which may hold what people said"),
+                "use info or less, or look for it in a trial",
+            );
+            return Err(Error::Refused(refusals));
+        }
+        Ok(())
+    }
+
+    /// Everything that is refused about it, with the register and the files that it names, today.
     #[must_use]
     pub fn refusals(&self) -> Refusals {
         let mut refusals = Refusals::default();
-        self.check_top(&mut refusals);
-        self.tls.check(&mut refusals);
-        self.media.check(&mut refusals);
-        self.rooms.check(&mut refusals);
-        self.webhooks.check(&mut refusals);
-        self.audit.check(&mut refusals);
-        self.identity.check(&mut refusals);
-        self.policy.check(&mut refusals);
-        self.retention.check(&mut refusals);
+        let path = self.baa_file();
+        let register = Register::read(&path).unwrap_or_else(|error| {
+            refusals.cannot("baa_file", format!("cannot be used: {error}"), "mend it");
+            Register::default()
+        });
+        self.judge(&register, baa::today(), &mut refusals);
+        self.check_files(&mut refusals);
+        refusals
+    }
+
+    /// What is refused about the values themselves.
+    fn judge(&self, register: &Register, today: Day, refusals: &mut Refusals) {
+        self.check_top(refusals);
+        self.tls.check(refusals);
+        self.media.check(refusals);
+        self.rooms.check(refusals);
+        self.audit.check(refusals);
+        self.identity.check(refusals);
+        self.policy.check(refusals);
+        self.retention.check(refusals);
+        self.recording.check(refusals);
+        self.check_transport(refusals);
         match self.profile {
             Profile::Hipaa => {
-                self.identity.check_hipaa(&mut refusals);
-                self.telemetry.check_hipaa(&mut refusals);
-                self.retention.check_hipaa(&mut refusals);
+                self.check_hipaa(refusals);
+                self.identity.check_hipaa(refusals);
+                self.telemetry.check_hipaa(refusals);
+                self.retention.check_hipaa(refusals);
+                self.recording.check_hipaa(refusals);
+                self.check_agreements(register, today, refusals);
             }
-            Profile::Trial => self.check_trial(&mut refusals),
+            Profile::Trial => self.check_trial(refusals),
         }
-        refusals
+    }
+
+    fn check_hipaa(&self, refusals: &mut Refusals) {
+        if self.tls.development {
+            refusals.forbidden(
+                Rule::TLS,
+                "tls.development",
+                "makes a certificate that no browser knows",
+                "set `tls.certificate_file` and `tls.key_file`, or profile = \"trial\"",
+            );
+        }
+        if self.allowed_origins.iter().any(|origin| origin == "*") {
+            refusals.forbidden(
+                Rule::ORIGINS,
+                "allowed_origins",
+                "lets every page on the Internet call the interfaces",
+                "name the origins of your own pages",
+            );
+        }
     }
 
     fn check_top(&self, refusals: &mut Refusals) {
@@ -255,6 +322,18 @@ impl Config {
             ),
             _ => {}
         }
+        for origin in self
+            .allowed_origins
+            .iter()
+            .filter(|origin| !is_origin(origin))
+        {
+            refusals.cannot(
+                "allowed_origins",
+                format!("holds {origin}, which is no origin"),
+                "write scheme and host, with a port where it is not the usual one: \
+                 https://app.example.org",
+            );
+        }
     }
 
     /// Nobody outside must take it for a service.
@@ -270,6 +349,36 @@ impl Config {
                 "set profile = \"hipaa\", or listen on 127.0.0.1 only",
             );
         }
+    }
+
+    /// Every setting by its name in the file, with its value in JSON. No secret is among them,
+    /// but what stands in `webhooks.urls` may be one.
+    pub(crate) fn settings(&self) -> BTreeMap<String, String> {
+        let mut settings = BTreeMap::new();
+        let value = serde_json::to_value(self).expect("the configuration's types are JSON's");
+        for (name, value) in value.as_object().into_iter().flatten() {
+            match value.as_object() {
+                Some(section) => settings.extend(
+                    section
+                        .iter()
+                        .map(|(key, value)| (format!("{name}.{key}"), value.to_string())),
+                ),
+                None => {
+                    settings.insert(name.clone(), value.to_string());
+                }
+            }
+        }
+        settings
+    }
+
+    /// SHA-256 of all settings, hexadecimal: what the audit log and the evidence name it by.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let mut context = Context::new(&SHA256);
+        for (name, value) in self.settings() {
+            context.update(format!("{name}={value}\n").as_bytes());
+        }
+        hexadecimal(context.finish().as_ref())
     }
 
     /// What the data plane is told in its first frame.
@@ -402,18 +511,6 @@ impl RoomsConfig {
     }
 }
 
-impl WebhooksConfig {
-    fn check(&self, refusals: &mut Refusals) {
-        for url in self.urls.iter().filter(|url| !is_safe_url(url)) {
-            refusals.cannot(
-                "webhooks.urls",
-                format!("{url} is neither https:// nor http:// to this machine"),
-                "use https://",
-            );
-        }
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -433,6 +530,8 @@ impl Default for Config {
             policy: PolicyConfig::default(),
             telemetry: TelemetryConfig::default(),
             retention: RetentionConfig::default(),
+            recording: RecordingConfig::default(),
+            allowed_origins: Vec::new(),
             baa_file: None,
             own_hosts: Vec::new(),
         }
@@ -467,6 +566,10 @@ impl Default for RoomsConfig {
     }
 }
 
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Whether `url` may be told about people: it leaves the machine under TLS or not at all
 /// (45 CFR 164.312(e)(1)).
 fn is_safe_url(url: &str) -> bool {
@@ -487,6 +590,20 @@ fn is_this_machine(host: &str) -> bool {
             .trim_matches(['[', ']'])
             .parse::<IpAddr>()
             .is_ok_and(|address| address.is_loopback())
+}
+
+/// `*`, or what a browser sends in `Origin`.
+fn is_origin(origin: &str) -> bool {
+    let host = origin.strip_prefix("https://").or_else(|| {
+        origin.strip_prefix("http://").filter(|host| {
+            let name = host.split(':').next().unwrap_or_default();
+            is_this_machine(name)
+        })
+    });
+    origin == "*"
+        || host.is_some_and(|host| {
+            !host.contains(['/', '@']) && host.parse::<http::uri::Authority>().is_ok()
+        })
 }
 
 /// Only what a link can be made of by adding a path.

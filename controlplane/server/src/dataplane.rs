@@ -32,6 +32,8 @@ pub(crate) enum DataplaneStatus {
     Connected {
         /// Its run.
         boot: BootId,
+        /// Its process, where the kernel says.
+        pid: Option<u32>,
         /// Its I/O engine.
         engine: String,
         /// Where its workers receive media, one list each.
@@ -158,8 +160,10 @@ impl Client {
         for worker in &mut welcome.workers {
             worker.addresses = announced(&worker.addresses, &self.public_addresses);
         }
+        let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
         let status = DataplaneStatus::Connected {
             boot: welcome.boot,
+            pid: pid.and_then(|pid| u32::try_from(pid).ok()),
             engine: welcome.engine.clone(),
             workers: welcome
                 .workers

@@ -1,7 +1,7 @@
 //! The audit log of this control plane: opened before anything listens, closed after everything
 //! else has ended (45 CFR 164.312(b)).
 
-use crate::config::{Config, MirrorConfig};
+use crate::config::Config;
 use crate::limits::{LEDGER_HANDOVER, LEDGER_RETRY};
 use crate::{Error, files};
 use bedside_ledger::{Database, Ledger, LedgerConfig, WitnessConfig};
@@ -38,17 +38,7 @@ pub fn ledger_config(config: &Config) -> Result<LedgerConfig, Error> {
         ledger.database = Database::Postgres(Secret::new(url.expose().trim().to_owned()));
     }
     ledger.origin = config.public_host().map(|host| format!("{host}/audit"));
-    for mirror in &config.audit.mirrors {
-        match mirror {
-            MirrorConfig::File(path) => ledger.mirrors.push(path.clone()),
-            MirrorConfig::Syslog(_) | MirrorConfig::SyslogTls(_) => {
-                return Err(Error::Config(
-                    "`audit.mirrors`: this release copies checkpoints to files only; name a file"
-                        .to_owned(),
-                ));
-            }
-        }
-    }
+    ledger.mirrors.clone_from(&config.audit.mirrors);
     ledger.witnesses = config
         .audit
         .witnesses

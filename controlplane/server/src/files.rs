@@ -42,13 +42,24 @@ pub(crate) fn data_directory(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// What a secret's file must not allow: writing by its group, anything by others.
+pub(crate) const OTHERS: u32 = 0o037;
+
+/// A file's permissions.
+///
+/// # Errors
+/// What the kernel said.
+pub(crate) fn mode(path: &Path) -> std::io::Result<u32> {
+    Ok(fs::metadata(path)?.permissions().mode() & 0o777)
+}
+
 /// Reads a file that nobody but its owner and group may read.
 ///
 /// # Errors
 /// [`Error::File`] with what to do.
 pub(crate) fn read_secret(path: &Path) -> Result<Secret<String>, Error> {
-    let metadata = fs::metadata(path).map_err(|error| Error::file(path, error))?;
-    if metadata.permissions().mode() & 0o037 != 0 {
+    let mode = mode(path).map_err(|error| Error::file(path, error))?;
+    if mode & OTHERS != 0 {
         let path_text = path.display();
         return Err(Error::file(
             path,

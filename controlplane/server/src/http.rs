@@ -5,11 +5,13 @@ mod headers;
 mod origin;
 
 pub(crate) use cookies::cookie;
+use headers::Origins;
 pub(crate) use headers::cors;
 pub(crate) use origin::is_same_origin;
 
 use crate::app::App;
 use crate::authorize::Routes;
+use crate::config::Config;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::links::RateLimit;
 use crate::metrics::{Route, Status};
@@ -43,10 +45,12 @@ pub(crate) fn routes() -> Routes {
 }
 
 /// The routes, and what holds for all of them.
-pub(crate) fn router(app: App) -> Router {
+pub(crate) fn router(app: App, config: &Config) -> Router {
     routes()
         .into_router()
         .fallback(not_found)
+        .layer(Extension(Origins::new(&config.allowed_origins)))
+        .layer(Extension(config.profile))
         .layer(Extension(RateLimit::default()))
         .layer(Extension(Pace::default()))
         .layer(from_fn(headers::secure))

@@ -9,7 +9,9 @@
 pub mod admin;
 mod app;
 mod authorize;
+pub mod baa;
 mod breakglass;
+mod changes;
 mod clock;
 mod config;
 mod dataplane;
@@ -19,6 +21,7 @@ mod files;
 mod health;
 mod http;
 mod identity;
+pub mod inventory;
 mod keys;
 pub mod limits;
 mod links;
@@ -46,9 +49,9 @@ mod webhooks;
 mod whip;
 
 pub use config::{
-    AuditConfig, Config, IdentityConfig, MediaConfig, MirrorConfig, PolicyConfig, Profile,
-    Provider, Refusal, Refusals, RetentionConfig, RoomsConfig, Rule, TelemetryConfig, TlsConfig,
-    WebhooksConfig, WitnessConfig,
+    AuditConfig, Config, ConsentRule, Endpoint, IdentityConfig, MediaConfig, PolicyConfig, Profile,
+    Provider, RecordingConfig, Refusal, Refusals, RetentionConfig, RoomsConfig, Rule,
+    TelemetryConfig, TlsConfig, WebhooksConfig, WitnessConfig,
 };
 pub use error::{Blame, Error};
 pub use evidence::ledger_config;

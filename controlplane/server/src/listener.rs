@@ -50,10 +50,10 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    pub(crate) fn new(router: Router, tls: ServerConfig, stop: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(router: Router, tls: Arc<ServerConfig>, stop: watch::Receiver<bool>) -> Self {
         Self {
             router,
-            tls: TlsAcceptor::from(Arc::new(tls)),
+            tls: TlsAcceptor::from(tls),
             places: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
             stop,
         }

@@ -17,7 +17,7 @@ use crate::tls::{self, Certificate};
 use crate::token::Tokens;
 use crate::waiting::WaitingRoom;
 use crate::watch::Watch;
-use crate::{Error, authorize, breakglass, evidence, files, http, links, webhooks};
+use crate::{Error, authorize, breakglass, changes, evidence, files, http, links, webhooks};
 use bedside_audit::Actor;
 use bedside_ledger::Ledger;
 use bedside_policy::Policies;
@@ -56,6 +56,7 @@ pub async fn serve(config: Config, shutdown: impl Future<Output = ()>) -> Result
 /// Whatever keeps the server from starting, in words that say what to do.
 pub async fn start(config: Config) -> Result<Running, Error> {
     config.check()?;
+    let config = Arc::new(config);
     files::data_directory(&config.data_directory)?;
     let lock = lock(&config.data_directory)?;
     let api_keys_file = config.api_keys_file();
@@ -65,7 +66,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let keys = ApiKeys::read(&api_keys_file)?;
     let (tls_files, ca_file) = tls_files(&config)?;
     let certificate = Certificate::read(&tls_files)?;
-    let tls = tls::server_config(Arc::clone(&certificate))?;
+    let tls = Arc::new(tls::server_config(Arc::clone(&certificate))?);
     let listeners = bind_all(&config.listen).await?;
     let listen: Vec<_> = listeners.iter().map(|(_, address)| *address).collect();
     let metrics_listeners = bind_all(config.telemetry.metrics_listen.as_slice()).await?;
@@ -83,6 +84,8 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let incarnation = store.incarnation().await?;
     let generation = incarnation.generation;
     let clock = Clock::start();
+    changes::record_configuration(&ledger, &store, &config, clock.now()).await?;
+    changes::record_agreements(&ledger, &store, &config, clock.now()).await?;
     let restored = Rooms::restore(
         rooms_config(&config, generation, incarnation.node),
         seed()?,
@@ -108,6 +111,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         rooms: rooms.clone(),
         status,
     };
+    let admin_certificate = Arc::clone(&certificate);
     let watch = Watch {
         tls_files,
         certificate,
@@ -118,10 +122,12 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         api_keys_file: api_keys_file.clone(),
         tokens: tokens.clone(),
         store: store.clone(),
+        ledger: ledger.clone(),
+        config: Arc::clone(&config),
+        clock,
     };
     let admin_socket = config.admin_socket();
-    let public_url = config.public_url.clone();
-    let url = admin::page_url(public_url.as_deref(), &listen);
+    let url = admin::page_url(config.public_url.as_deref(), &listen);
     let identity = Arc::new(Identity::new(&config.identity, &url)?);
     let admin_listener = admin::bind(&admin_socket)?;
     let app = App {
@@ -141,11 +147,17 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     };
     breakglass::refuse_ended(&app).await?;
     let (stop, stopping) = channel::channel(false);
-    let front = Front::new(http::router(app.clone()), tls, stopping.clone());
+    let front = Front::new(
+        http::router(app.clone(), &config),
+        Arc::clone(&tls),
+        stopping.clone(),
+    );
     let admin = Admin {
         app: app.clone(),
         api_keys: Arc::new(KeyFile::new(api_keys_file, app.tokens.clone())),
-        public_url,
+        config,
+        certificate: admin_certificate,
+        tls,
         listen,
         started: Instant::now(),
     };

@@ -5,6 +5,7 @@
 
 pub(crate) mod access;
 pub(crate) mod breakglass;
+pub(crate) mod configuration;
 pub(crate) mod consults;
 pub(crate) mod links;
 pub(crate) mod revocations;
@@ -38,6 +39,14 @@ pub(crate) struct Incarnation {
     pub(crate) generation: Generation,
     /// The node's name, the same at every start: `ND_` and 16 characters.
     pub(crate) node: String,
+}
+
+/// What is known of an API key; times are Unix seconds.
+#[derive(Debug)]
+pub(crate) struct KnownKey {
+    pub(crate) name: String,
+    pub(crate) first_seen_s: i64,
+    pub(crate) last_used_s: Option<i64>,
 }
 
 /// Room snapshots to be written in one transaction.
@@ -214,6 +223,26 @@ impl Store {
                 .await?;
         }
         Ok(())
+    }
+
+    /// What is known of the API keys called `names`.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub(crate) async fn api_keys(&self, names: &[String]) -> Result<Vec<KnownKey>, Error> {
+        let rows = sqlx::query("SELECT name, first_seen_s, last_used_s FROM api_key ORDER BY name")
+            .fetch_all(&self.pool)
+            .await?;
+        let mut known = Vec::with_capacity(rows.len());
+        for row in rows {
+            known.push(KnownKey {
+                name: row.try_get("name")?,
+                first_seen_s: row.try_get("first_seen_s")?,
+                last_used_s: row.try_get("last_used_s")?,
+            });
+        }
+        known.retain(|key| names.contains(&key.name));
+        Ok(known)
     }
 
     /// Closes the database; what was written stays.

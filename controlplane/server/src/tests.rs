@@ -3,6 +3,7 @@
 mod admin;
 pub(crate) mod client;
 mod dataplane;
+mod headers;
 mod links;
 mod matrix;
 mod metrics;

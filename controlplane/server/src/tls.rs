@@ -5,11 +5,12 @@
 
 mod client;
 mod development;
+mod facts;
 
 pub(crate) use client::client;
 pub(crate) use development::ensure as ensure_development_certificate;
+pub(crate) use facts::Facts;
 
-use crate::clock::since_epoch;
 use crate::{Config, Error, files};
 use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject as _;
@@ -19,7 +20,6 @@ use rustls::sign::CertifiedKey;
 use rustls::version::TLS13;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 /// Where certificate and key are.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,6 +43,12 @@ impl Certificate {
         Ok(Arc::new(Self {
             current: RwLock::new(Arc::new(certified_key(files)?)),
         }))
+    }
+
+    /// What is known about the certificate in use.
+    pub(crate) fn facts(&self) -> Option<Facts> {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        Facts::of(&current)
     }
 
     /// Reads the files again: new handshakes use them, running connections go on. On an error
@@ -98,16 +104,21 @@ pub fn certificate_expiry(config: &Config) -> Result<i64, Error> {
         key: key.clone(),
     };
     let key = certified_key(&files)?;
-    let der = key.end_entity_cert().ok();
-    let (_, leaf) = der
-        .and_then(|der| X509Certificate::from_der(der).ok())
-        .ok_or_else(|| Error::file(&files.certificate, "holds no X.509 certificate"))?;
-    if let (Some(host), Some(der)) = (config.public_host(), der) {
+    if let (Some(host), Ok(der)) = (config.public_host(), key.end_entity_cert()) {
         check_name(der, &host)?;
     }
-    let now_s = i64::try_from(since_epoch().as_secs()).unwrap_or(i64::MAX);
-    let left_s = leaf.validity().not_after.timestamp() - now_s;
-    Ok(left_s.div_euclid(86_400))
+    Facts::of(&key)
+        .map(|facts| facts.days_left)
+        .ok_or_else(|| Error::file(&files.certificate, "holds no X.509 certificate"))
+}
+
+/// What makes a configured certificate weak, if anything does.
+///
+/// # Errors
+/// [`Error::File`]: it cannot be read.
+pub(crate) fn weakness(certificate: &Path) -> Result<Option<String>, Error> {
+    let chain = read_chain(certificate)?;
+    Ok(chain.first().and_then(|leaf| facts::weakness(leaf)))
 }
 
 fn check_name(der: &CertificateDer<'_>, host: &str) -> Result<(), Error> {

@@ -87,6 +87,11 @@ impl Tokens {
         self.keys()
     }
 
+    /// The names of all API keys in force.
+    pub(crate) fn key_names(&self) -> Vec<String> {
+        self.keys().names().map(str::to_owned).collect()
+    }
+
     /// Whether an API key of this name is in force.
     pub(crate) fn has_key(&self, key: &str) -> bool {
         self.keys().secret(key).is_some()

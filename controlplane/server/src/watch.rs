@@ -3,11 +3,15 @@
 //! They are looked at, not subscribed to: certificate tools replace files in many ways (rename,
 //! link, rewrite), and a few seconds' delay is of no consequence.
 
+use crate::changes;
+use crate::clock::Clock;
+use crate::config::Config;
 use crate::keys::ApiKeys;
 use crate::limits::FILE_CHECK_INTERVAL;
 use crate::store::Store;
 use crate::tls::{self, Certificate};
 use crate::token::Tokens;
+use bedside_ledger::Ledger;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -23,6 +27,9 @@ pub(crate) struct Watch {
     pub(crate) api_keys_file: PathBuf,
     pub(crate) tokens: Tokens,
     pub(crate) store: Store,
+    pub(crate) ledger: Ledger,
+    pub(crate) config: Arc<Config>,
+    pub(crate) clock: Clock,
 }
 
 impl Watch {
@@ -38,6 +45,8 @@ impl Watch {
         };
         let mut tls_marks = tls(&self);
         let mut keys_mark = mark(&self.api_keys_file);
+        let baa_file = self.config.baa_file();
+        let mut baa_mark = mark(&baa_file);
         loop {
             ticks.tick().await;
             self.renew();
@@ -46,10 +55,15 @@ impl Watch {
                 tls_marks = marks;
                 self.reload_certificate();
             }
-            let mark = mark(&self.api_keys_file);
-            if mark != keys_mark {
-                keys_mark = mark;
+            let keys_now = mark(&self.api_keys_file);
+            if keys_now != keys_mark {
+                keys_mark = keys_now;
                 self.reload_keys().await;
+            }
+            let baa_now = mark(&baa_file);
+            if baa_now != baa_mark {
+                baa_mark = baa_now;
+                self.record_agreements().await;
             }
             if let Err(error) = self.store.note_api_key_use(self.tokens.take_used()).await {
                 tracing::error!(%error, "the last use of API keys was not stored");
@@ -66,11 +80,22 @@ impl Watch {
     }
 
     fn reload_certificate(&self) {
-        match self.certificate.reload(&self.tls_files) {
+        let reloaded = self.certificate.reload(&self.tls_files);
+        let refused = reloaded.is_err();
+        match reloaded {
             Ok(()) => tracing::info!("the TLS certificate was read again"),
             Err(error) => {
                 tracing::error!(%error, "the changed TLS certificate is not used; the old one stays");
             }
+        }
+        changes::note_certificate(&self.ledger, &self.certificate, refused, self.clock.now());
+    }
+
+    async fn record_agreements(&self) {
+        let (ledger, store, config) = (&self.ledger, &self.store, &self.config);
+        let recorded = changes::record_agreements(ledger, store, config, self.clock.now()).await;
+        if let Err(error) = recorded {
+            tracing::error!(%error, "the changed register of agreements cannot be used");
         }
     }
 

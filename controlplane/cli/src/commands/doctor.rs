@@ -83,11 +83,9 @@ impl Doctor {
             .filter(|check| check.outcome == Outcome::Problem)
             .count();
         if problems > 0 {
-            return Err(Unhealthy {
-                problems,
-                checks: checks.len(),
-            }
-            .into());
+            let checks = checks.len();
+            let words = format!("{problems} of {checks} checks found a problem");
+            return Err(Unhealthy(words).into());
         }
         if !self.format.json {
             line("\nNothing stands in the way of a consult.")?;

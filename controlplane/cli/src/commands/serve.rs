@@ -9,7 +9,7 @@ use std::{
     path::PathBuf,
 };
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 #[derive(Args)]
 pub(crate) struct Serve {
@@ -27,8 +27,9 @@ pub(crate) struct Serve {
 impl Serve {
     pub(crate) fn run(self) -> Result<()> {
         keep_memory_inside()?;
-        log_to_stderr(&self.log)?;
         let mut config = configuration::read(&self.config)?;
+        config.check_log(log_level(&self.log)?)?;
+        log_to_stderr(&self.log)?;
         config.audit.accept_fork = self.accept_fork;
         runtime()?.block_on(async {
             // Before the start: a stop that comes meanwhile must not be missed.
@@ -48,6 +49,12 @@ pub(crate) fn keep_memory_inside() -> Result<()> {
     setrlimit(Resource::Core, none)
         .and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable))
         .context("core files cannot be turned off")
+}
+
+/// The most verbose level that the filter lets pass.
+fn log_level(filter: &str) -> Result<LevelFilter> {
+    let filter = EnvFilter::try_new(filter).context("--log is not a filter")?;
+    Ok(filter.max_level_hint().unwrap_or(LevelFilter::TRACE))
 }
 
 /// Log lines go to standard error, so that standard output stays for answers.

@@ -22,12 +22,16 @@ impl Status {
 
 fn people(report: &StatusReport) -> String {
     let dataplane = &report.dataplane;
-    let mut text = format!(
+    let mut text = String::new();
+    if report.profile != "hipaa" {
+        text.push_str("TRIAL          not for patients: set profile = \"hipaa\"\n");
+    }
+    text.push_str(&format!(
         "control plane  {} up {}, serving {}\n",
         report.version,
         time(report.uptime_s),
         report.listen.join(", ")
-    );
+    ));
     match &dataplane.problem {
         None if dataplane.connected => {
             let engine = dataplane.engine.as_deref().unwrap_or("?");
@@ -56,6 +60,36 @@ fn people(report: &StatusReport) -> String {
             "emergencies    {} to be reviewed: bedside breakglass list --open\n",
             report.emergency_reviews_open
         ));
+    }
+    let hash = report.configuration.get(..16).unwrap_or_default();
+    text.push_str(&format!(
+        "profile        {}, configuration {hash}\n",
+        report.profile
+    ));
+    let days = report.certificate.days_left;
+    text.push_str(&format!("certificate    ends in {days} days\n"));
+    let audit = &report.audit;
+    match &audit.problem {
+        None => text.push_str(&format!("audit log      {} entries\n", audit.entries)),
+        Some(problem) => text.push_str(&format!("audit log      NOBODY IS LET IN: {problem}\n")),
+    }
+    if audit.lost > 0 {
+        text.push_str(&format!("audit log      {} notes lost\n", audit.lost));
+    }
+    let agreements = &report.agreements;
+    text.push_str(&format!(
+        "agreements     {} in force\n",
+        agreements.in_force
+    ));
+    if let Some(problem) = &agreements.problem {
+        text.push_str(&format!("agreements     CANNOT BE READ: {problem}\n"));
+    }
+    for ending in &agreements.ending {
+        let (id, entity) = (&ending.agreement, &ending.entity);
+        text.push_str(&match ending.days_left {
+            ..0 => format!("agreements     {id} with {entity} HAS ENDED\n"),
+            days => format!("agreements     {id} with {entity} ends in {days} days\n"),
+        });
     }
     for (reason, count) in &report.refused {
         text.push_str(&format!("refused        {count} x {reason}\n"));

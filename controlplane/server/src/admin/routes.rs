@@ -11,6 +11,7 @@ use crate::app::Stopped;
 use crate::authorize::{Asking, Denied, Routes};
 use crate::dataplane::DataplaneStatus;
 use crate::identity::Principal;
+use crate::inventory::Inventory;
 use crate::limits::{ADMIN_VALIDITY_S_MAX, API_BODY_BYTES_MAX};
 use crate::links::{self, Removal};
 use crate::{breakglass, revocation};
@@ -28,6 +29,7 @@ use std::time::Duration;
 pub(crate) fn routes() -> Routes<Admin> {
     Routes::new()
         .on(Method::GET, "/status", Action::ReadStatus, status)
+        .on(Method::GET, "/inventory", Action::ReadStatus, inventory)
         .on(Method::GET, "/rooms", Action::ListConsults, rooms)
         .on(Method::GET, "/rooms/{room}", Action::ReadConsult, room)
         .on(
@@ -157,6 +159,7 @@ async fn status(State(admin): State<Admin>) -> Answer<StatusReport> {
             boot,
             engine,
             workers,
+            ..
         } => DataplaneReport {
             connected: true,
             problem: None,
@@ -185,7 +188,16 @@ async fn status(State(admin): State<Admin>) -> Answer<StatusReport> {
         events_lost: status.events_lost,
         refused: status.refused,
         emergency_reviews_open: admin.app.store.unreviewed_entries().await?,
+        profile: admin.config.profile.name().to_owned(),
+        configuration: admin.config.hash(),
+        certificate: admin.certificate_report(),
+        agreements: admin.agreements_report(),
+        audit: admin.audit_report(),
     }))
+}
+
+async fn inventory(State(admin): State<Admin>) -> Answer<Inventory> {
+    Ok(Json(Inventory::take(&admin).await?))
 }
 
 async fn rooms(State(admin): State<Admin>) -> Answer<Vec<RoomReport>> {

@@ -35,6 +35,60 @@ pub struct StatusReport {
     /// Emergency entries that nobody has reviewed.
     #[serde(default)]
     pub emergency_reviews_open: u64,
+    /// `hipaa`, or `trial`: not for patients.
+    pub profile: String,
+    /// SHA-256 of all settings, hexadecimal.
+    pub configuration: String,
+    /// The certificate in use.
+    pub certificate: CertificateReport,
+    /// Business-associate agreements.
+    pub agreements: AgreementsReport,
+    /// The audit log.
+    pub audit: AuditReport,
+}
+
+/// The audit log (45 CFR 164.312(b)).
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct AuditReport {
+    /// Why nobody is let in, if so: it cannot be written.
+    pub problem: Option<String>,
+    /// Entries.
+    pub entries: u64,
+    /// Records refused since the start.
+    pub refused: u64,
+    /// Notes lost since the start; each stands in an `audit.gap`.
+    pub lost: u64,
+}
+
+/// The certificate in use.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct CertificateReport {
+    /// SHA-256 of its DER, hexadecimal.
+    pub fingerprint: String,
+    /// Whole days until its end, negative after it.
+    pub days_left: i64,
+}
+
+/// Business-associate agreements (45 CFR 164.308(b)).
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct AgreementsReport {
+    /// How many are in force.
+    pub in_force: usize,
+    /// Those that have ended or end within 60 days.
+    pub ending: Vec<EndingReport>,
+    /// Why the register cannot be read, if so.
+    pub problem: Option<String>,
+}
+
+/// An agreement that has ended or ends soon.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EndingReport {
+    /// Its id.
+    pub agreement: String,
+    /// The legal entity.
+    pub entity: String,
+    /// Days until its end, negative after it.
+    pub days_left: i64,
 }
 
 /// The data plane as the control plane sees it.

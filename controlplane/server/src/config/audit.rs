@@ -1,11 +1,11 @@
 //! `[audit]`: where the audit log is kept, and who else vouches for it (45 CFR 164.312(b)).
 
 use super::refusal::Refusals;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Where the audit log is kept, and who else vouches for it.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditConfig {
     /// File with one line, the URL of a PostgreSQL database:
@@ -14,8 +14,9 @@ pub struct AuditConfig {
     pub postgres_url_file: Option<PathBuf>,
     /// Witnesses that cosign checkpoints (C2SP tlog-witness), at most 8.
     pub witnesses: Vec<WitnessConfig>,
-    /// Where every checkpoint is copied to, at most 8.
-    pub mirrors: Vec<MirrorConfig>,
+    /// Files to which every checkpoint is appended, at most 8: best on another machine's mount,
+    /// where this one cannot take them back.
+    pub mirrors: Vec<PathBuf>,
     /// Whether a log that is not what was written is set aside and a new one begun: `bedside serve
     /// --accept-fork`, for one start, and never in a file.
     #[serde(skip)]
@@ -23,7 +24,7 @@ pub struct AuditConfig {
 }
 
 /// A witness.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct WitnessConfig {
     /// Its base address, without `/add-checkpoint`: `https://`; `http://` only to this machine.
@@ -33,18 +34,6 @@ pub struct WitnessConfig {
     /// PEM of authorities that its certificate is checked against instead of the public ones.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
-}
-
-/// A copy of the checkpoints that the log's own storage cannot take back.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum MirrorConfig {
-    /// `{ file = "/mnt/worm/checkpoints" }`: appended to this file.
-    File(PathBuf),
-    /// `{ syslog = "/dev/log" }`: this host's syslog, by its socket.
-    Syslog(PathBuf),
-    /// `{ syslog_tls = "host:port" }`: a syslog server over TLS (RFC 5425).
-    SyslogTls(String),
 }
 
 impl AuditConfig {

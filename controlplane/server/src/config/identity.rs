@@ -3,12 +3,12 @@
 use super::refusal::Refusals;
 use super::rules::Rule;
 use bedside_audit::Role;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// How the workforce logs in: OpenID Connect, authorisation code with PKCE.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct IdentityConfig {
     /// The provider's issuer: `https://`; `http://` only to this machine. Nobody logs in when

@@ -46,7 +46,9 @@ rules! {
     CONSENT = "consent", "45 CFR 164.506(b)",
         "Recording without a rule for consent.";
     DEBUG = "debug", "45 CFR 164.308(a)(1)(ii)(B)",
-        "Debugging features, and interfaces open to every origin.";
+        "Debugging: logs more verbose than `info`.";
+    ORIGINS = "origins", "45 CFR 164.312(a)(1)",
+        "Interfaces that pages of every origin may call.";
     KEY_FILES = "key-files", "45 CFR 164.312(a)(1)",
         "A file with a key or secret that others can read or change.";
     METRICS = "metrics", "45 CFR 164.312(a)(1)",

@@ -2,12 +2,12 @@
 
 use super::refusal::Refusals;
 use super::rules::Rule;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 /// `[policy]`: who may do what.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyConfig {
     /// Cedar files on top of the built-in ones; one of the same name takes the place of its.
@@ -42,7 +42,7 @@ impl PolicyConfig {
 }
 
 /// `[telemetry]`: who is told how the server does. Never whom it serves.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TelemetryConfig {
     /// Where Prometheus reads `/metrics`, over HTTP; nowhere when absent.
@@ -93,7 +93,7 @@ fn is_inside(address: IpAddr) -> bool {
 }
 
 /// `[retention]`: how long records are kept.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetentionConfig {
     /// The state whose rules hold, `CA`; the strictest of all when absent.
@@ -107,7 +107,7 @@ pub struct RetentionConfig {
 }
 
 /// Who keeps the records.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Provider {
     /// A hospital.
@@ -155,3 +155,47 @@ impl Default for RetentionConfig {
 
 /// 45 CFR 164.316(b)(2)(i).
 const AUDIT_YEARS_MIN: u8 = 6;
+
+/// `[recording]`: whether consults are recorded.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RecordingConfig {
+    /// Refused: this release has no recorder. The setting is there so that nobody believes that
+    /// consults are recorded when they are not.
+    pub enabled: bool,
+    /// Who must have consented before the first second is recorded.
+    pub consent: Option<ConsentRule>,
+}
+
+/// Who must have consented to a recording.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsentRule {
+    /// Everybody in the room.
+    Everybody,
+    /// Whoever the laws of the participants' states name; everybody where one is not known.
+    ByState,
+}
+
+impl RecordingConfig {
+    pub(super) fn check(&self, refusals: &mut Refusals) {
+        if self.enabled {
+            refusals.cannot(
+                "recording.enabled",
+                "is true, and this release has no recorder",
+                "set it to false",
+            );
+        }
+    }
+
+    pub(super) fn check_hipaa(&self, refusals: &mut Refusals) {
+        if self.enabled && self.consent.is_none() {
+            refusals.forbidden(
+                Rule::CONSENT,
+                "recording.consent",
+                "is missing: nobody would be asked before they are recorded",
+                "set it to \"everybody\" or \"by_state\"",
+            );
+        }
+    }
+}

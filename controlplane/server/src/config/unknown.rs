@@ -47,7 +47,7 @@ const ABSENT: [(&[&str], Rule, &str); 4] = [
          remove it",
     ),
     (
-        &["cors", "origin", "debug", "verbose", "keylog"],
+        &["debug", "verbose", "keylog"],
         Rule::DEBUG,
         "there is no setting for it: nothing turns protection down; remove it",
     ),

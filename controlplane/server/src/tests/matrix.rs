@@ -176,6 +176,7 @@ const HTTP: &[(&str, &str, &str)] = &[
 /// Method and path of each route on the admin socket; the operator passes all of them.
 const ADMIN: &[(&str, &str)] = &[
     ("GET", "/status"),
+    ("GET", "/inventory"),
     ("GET", "/rooms"),
     ("GET", "/rooms/{room}"),
     ("DELETE", "/rooms/{room}"),

@@ -39,6 +39,71 @@ async fn only_tls_1_3_without_anything_to_resume() {
     bench.stop().await;
 }
 
+/// `openssl s_client`, another implementation than ours: what it said, and whether it connected.
+async fn s_client(bench: &Bench, arguments: &[&str], request: &'static [u8]) -> (bool, String) {
+    let mut command = tokio::process::Command::new("openssl");
+    command
+        .args([
+            "s_client",
+            "-connect",
+            &bench.address().to_string(),
+            "-servername",
+            "localhost",
+        ])
+        .arg("-CAfile")
+        .arg(bench.ca_file())
+        .args(arguments)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .kill_on_drop(true);
+    let mut child = command.spawn().expect("openssl is installed");
+    let mut stdin = child.stdin.take().expect("piped");
+    // It may have given up already.
+    let _gone = stdin.write_all(request).await;
+    drop(stdin);
+    let output = super::within(child.wait_with_output(), "openssl ends").await;
+    let output = output.expect("openssl runs");
+    let words = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&words).into_owned(),
+    )
+}
+
+#[tokio::test]
+async fn openssl_is_refused_below_tls_1_3_and_gets_no_ticket_at_it() {
+    let bench = Bench::new().await;
+    let request = b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    // 0: the client's own minimum must not be what refuses.
+    for version in ["-tls1", "-tls1_1", "-tls1_2"] {
+        let arguments = [version, "-cipher", "ALL:@SECLEVEL=0"];
+        let (connected, words) = s_client(&bench, &arguments, b"").await;
+        assert!(!connected, "{version}: {words}");
+        assert!(
+            words.contains("alert protocol version"),
+            "{version}: {words}"
+        );
+    }
+    let (connected, words) = s_client(&bench, &["-tls1_3", "-ign_eof"], request).await;
+    assert!(connected, "{words}");
+    for part in [
+        "New, TLSv1.3, Cipher is TLS_AES_",
+        "Verify return code: 0 (ok)",
+        "HTTP/1.1 200",
+    ] {
+        assert!(words.contains(part), "{part}: {words}");
+    }
+    // With a ticket it prints "Post-Handshake New Session Ticket arrived".
+    assert!(!words.contains("Session Ticket"), "{words}");
+    // Early data has nothing to be sent with.
+    assert!(
+        words.contains("Max Early Data: 0") || !words.contains("Max Early Data"),
+        "{words}"
+    );
+    bench.stop().await;
+}
+
 /// A TLS 1.2 client's first flight (RFC 5246 §7.4.1.2): no `supported_versions`. Our own TLS
 /// library is built without 1.2 and cannot make one.
 fn tls12_client_hello() -> Vec<u8> {
@@ -158,9 +223,15 @@ async fn the_page_is_served_and_revalidated() {
         assert_eq!(index.status, "200");
         assert!(index.body.contains("/app.js"), "{}", index.body);
         assert_eq!(client.get("/consult").await.body, index.body);
-        let etag = index.header("etag").expect("tagged").to_owned();
+        assert!(
+            index.body.contains("Trial: not for patients"),
+            "{}",
+            index.body
+        );
+        let script = client.get("/app.js").await;
+        let etag = script.header("etag").expect("tagged").to_owned();
         let again = client
-            .request("GET", "/", &[("If-None-Match", &etag)])
+            .request("GET", "/app.js", &[("If-None-Match", &etag)])
             .await;
         assert_eq!((again.status.as_str(), again.body.as_str()), ("304", ""));
         let squeezed = client.request("GET", "/app.js", &[("Accept-Encoding", "br, gzip;q=0.8")]);
@@ -274,6 +345,36 @@ async fn changed_keys_and_certificates_are_taken() {
     tokio::time::resume();
     let path = format!("/rtc/validate?access_token={old}");
     assert_eq!(bench.client().get(&path).await.status, "401");
-    assert_ne!(certificate().await, before);
+    let after = certificate().await;
+    assert_ne!(after, before);
+
+    // One that cannot be used changes nothing, and both are in the audit log. The key is another
+    // one's: in development mode a certificate that cannot be read would be made anew.
+    let other = crate::testing::scratch();
+    let (files, _) = crate::tls::ensure_development_certificate(other.path(), &[]).expect("made");
+    std::fs::copy(files.key, data.join("development-tls.key")).expect("ours");
+    tokio::time::pause();
+    tokio::time::sleep(2 * crate::limits::FILE_CHECK_INTERVAL).await;
+    tokio::time::resume();
+    let archive = bench.running.ledger.archive().clone();
+    let changes = async || {
+        let entries = archive.entries(0, 1_000).await.expect("reads");
+        let texts = entries
+            .into_iter()
+            .map(|entry| String::from_utf8(entry.body).expect("JSON"));
+        texts
+            .filter(|text| text.contains("key.certificate"))
+            .collect::<Vec<_>>()
+    };
+    let recorded = async {
+        while changes().await.len() < 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    super::within(recorded, "both changes are recorded").await;
+    let changes = changes().await;
+    assert!(!changes[0].contains("certificate_refused"), "{changes:?}");
+    assert!(changes[1].contains("certificate_refused"), "{changes:?}");
+    assert_eq!(certificate().await, after);
     bench.stop().await;
 }

@@ -139,6 +139,14 @@ fn ip_address(name: &GeneralName<'_>) -> Option<IpAddr> {
     <[u8; 16]>::try_from(*bytes).ok().map(IpAddr::from)
 }
 
+/// A name or an address in a certificate, as people write it.
+pub(super) fn plain_name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        _ => ip_address(name).map(|address| address.to_string()),
+    }
+}
+
 fn now() -> Result<OffsetDateTime, Error> {
     i64::try_from(since_epoch().as_secs())
         .ok()

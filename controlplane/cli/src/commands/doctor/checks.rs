@@ -2,7 +2,8 @@
 
 use super::{Check, Outcome};
 use crate::commands::{configuration, demo::dataplane_program};
-use bedside_server::{Config, certificate_expiry};
+use bedside_server::baa::{Register, WARNING_DAYS, today};
+use bedside_server::{Config, Profile, certificate_expiry};
 use serde::Deserialize;
 use std::{
     fmt, fs, io,
@@ -42,6 +43,8 @@ pub(super) fn all(config_file: &Path, dataplane: Option<&Path>) -> Vec<Check> {
                 format!("no {path}; defaults apply")
             };
             checks.push(Check::good("configuration", found));
+            checks.push(profile(&config));
+            checks.extend(agreements(&config));
             checks.push(certificate(&config));
             checks.push(data_directory(&config));
             checks.extend(ports(&config));
@@ -175,6 +178,57 @@ fn clock() -> Check {
             "make sure that chrony or systemd-timesyncd runs",
         ),
     }
+}
+
+fn profile(config: &Config) -> Check {
+    let name = "profile";
+    match config.profile {
+        Profile::Hipaa => Check::good(name, "hipaa"),
+        Profile::Trial => Check::bad(
+            name,
+            Outcome::Warning,
+            "trial, which is not for patients",
+            "set profile = \"hipaa\" before patients use it",
+        ),
+    }
+}
+
+/// Those that have ended or end soon.
+fn agreements(config: &Config) -> Vec<Check> {
+    let name = "agreements";
+    let register = match Register::read(&config.baa_file()) {
+        Ok(register) => register,
+        Err(error) => {
+            let remedy = "mend the register that it names";
+            return vec![Check::bad(
+                name,
+                Outcome::Problem,
+                error.to_string(),
+                remedy,
+            )];
+        }
+    };
+    let today = today();
+    let mut checks: Vec<_> = register
+        .iter()
+        .filter_map(|agreement| {
+            let (id, entity) = (&agreement.agreement, &agreement.entity);
+            let found = match agreement.days_left(today) {
+                ..0 => format!("{id} with {entity} has ended"),
+                days if days <= WARNING_DAYS => format!("{id} with {entity} ends in {days} days"),
+                _ => return None,
+            };
+            let remedy = format!("renew it, then: bedside baa add --agreement {id} ...");
+            Some(Check::bad(name, Outcome::Warning, found, remedy))
+        })
+        .collect();
+    if checks.is_empty() {
+        checks.push(Check::good(
+            name,
+            format!("{} in force", register.iter().count()),
+        ));
+    }
+    checks
 }
 
 fn certificate(config: &Config) -> Check {
