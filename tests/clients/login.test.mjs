@@ -71,12 +71,22 @@ test('a real provider: good log-ins, bad ones, rotation, absence, back-channel l
     const rotated = await logIn(server, browser);
     assert.equal(new URL(rotated.url()).pathname, '/clinic');
 
-    await server.provider.stop();
-    // What Bedside knows of the provider is good for a while: the person ends at a dead page, and
-    // a code could not be exchanged.
+    // A log-in whose provider goes away before the code is exchanged.
     const away = await newPage(browser);
-    await away.goto(callbacks[0]);
-    await troubled(away, 'login_unknown');
+    await away.setRequestInterception(true);
+    let held;
+    away.on('request', (request) => {
+      if (held === undefined && request.url().includes('/oidc/callback')) {
+        held = request.url();
+        return request.abort();
+      }
+      return request.continue();
+    });
+    await away.goto(`${server.base}/login`).catch(() => undefined);
+    await server.provider.stop();
+    await away.goto(held);
+    await troubled(away, 'provider_unreachable');
+    assert.equal((await me(away)).kind, 'unknown');
     assert.equal((await me(rotated)).kind, 'user', 'whoever is in stays in');
   }));
 

@@ -27,6 +27,8 @@ const provider = new Provider(issuer, {
   claims: { openid: ['sub', 'name', 'roles', 'amr', 'acr', 'sid', 'auth_time'] },
   conformIdTokenClaims: false,
   features: { devInteractions: { enabled: false }, backchannelLogout: { enabled: true } },
+  // Its own guard against requests to private addresses would keep it from this machine's Bedside.
+  fetch: (url, { dispatcher: _, ...options }) => fetch(url, options),
   interactions: { url: (_, interaction) => `/interaction/${interaction.uid}` },
   findAccount: (_, sub) => ({
     accountId: sub,
@@ -42,6 +44,8 @@ const provider = new Provider(issuer, {
     return grant;
   },
 });
+
+provider.on('backchannel.error', (_, error) => console.error('back-channel logout failed:', error));
 
 const callback = provider.callback();
 const options = { key: readFileSync(key), cert: readFileSync(certificate) };

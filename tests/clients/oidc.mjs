@@ -88,7 +88,7 @@ roles = { doctors = "clinician" }
   // The cookie and the redirection are for the name, not the address.
   server.base = server.http.replace('127.0.0.1', 'localhost');
   const options = { port, key, certificate, bedside: server.base };
-  server.provider = new OpenIdProvider(options, server.info.ca_file);
+  server.provider = new OpenIdProvider(options, join(server.folder, 'development-ca.pem'));
   await server.provider.start();
   const stop = server.stop.bind(server);
   server.stop = async () => {
