@@ -15,6 +15,7 @@
 use bedside_audit::{Action, Actor, ActorKind, Event, Hash, SignedCheckpoint};
 use bedside_ledger::{Ledger, LedgerConfig, VerifyOptions};
 use bedside_protocol::Phi;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -48,6 +49,7 @@ async fn main() -> Result<(), Failure> {
 async fn measure(directory: &Path, entries: u64) -> Result<(), Failure> {
     let config = LedgerConfig::in_directory(directory);
     let ledger = Ledger::open(&config).await?;
+    print("the disk: 8 KiB written and flushed", floor(directory)?);
     let alone = one_at_a_time(&ledger, 500).await?;
     print("a join alone, nobody else", alone);
     let steady = paced(&ledger, 1_000, Duration::from_secs(10)).await?;
@@ -100,6 +102,21 @@ async fn measure(directory: &Path, entries: u64) -> Result<(), Failure> {
     } else {
         Err(format!("the log that was just written is not intact: {verified:?}").into())
     }
+}
+
+/// What no log can be faster than: a file that grows and is flushed.
+fn floor(directory: &Path) -> Result<Vec<Duration>, Failure> {
+    let path = directory.join("floor");
+    let mut file = std::fs::File::create(&path)?;
+    let mut waits = Vec::new();
+    for _ in 0..500 {
+        let begun = Instant::now();
+        file.write_all(&[7; 8_192])?;
+        file.sync_data()?;
+        waits.push(begun.elapsed());
+    }
+    std::fs::remove_file(path)?;
+    Ok(waits)
 }
 
 async fn one_at_a_time(ledger: &Ledger, count: u64) -> Result<Vec<Duration>, Failure> {

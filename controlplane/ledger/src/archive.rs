@@ -8,7 +8,7 @@ use crate::sealing::unwrap;
 use crate::storage::postgres::PostgresStorage;
 use crate::storage::sqlite::SqliteStorage;
 use crate::storage::{Search, Storage, StoredCheckpoint, StoredCosignature, StoredEntry};
-use crate::tiles::Hashes;
+use crate::tiles::{Hashes, Partial};
 use crate::verify::{self, Verified, VerifyOptions};
 use bedside_audit::{
     ConsistencyProof, DetailKey, Entry, InclusionProof, MasterKey, PseudonymKey, VerifyingKey,
@@ -22,6 +22,7 @@ pub struct Archive {
     origin: Arc<str>,
     files: KeyFiles,
     secrets: Arc<Secrets>,
+    partial: Arc<Partial>,
 }
 
 /// What turns names into pseudonyms and opens details.
@@ -46,6 +47,7 @@ impl Archive {
             origin: origin.into(),
             files,
             secrets: Arc::new(secrets),
+            partial: Arc::default(),
         })
     }
 
@@ -162,7 +164,9 @@ impl Archive {
     /// [`Error::Corrupt`] where it cannot be proven; as [`Error`] of a database.
     pub async fn inclusion(&self, index: u64, size: u64) -> Result<InclusionProof, Error> {
         let needed = InclusionProof::needs(index, size);
-        let hashes = Hashes::new(&*self.storage).stored(&needed).await?;
+        let hashes = Hashes::new(&*self.storage, &self.partial)
+            .stored(&needed)
+            .await?;
         InclusionProof::new(index, size, &hashes).map_err(unprovable)
     }
 
@@ -172,7 +176,9 @@ impl Archive {
     /// [`Error::Corrupt`] where it cannot be proven; as [`Error`] of a database.
     pub async fn consistency(&self, old: u64, size: u64) -> Result<ConsistencyProof, Error> {
         let needed = ConsistencyProof::needs(old, size);
-        let hashes = Hashes::new(&*self.storage).stored(&needed).await?;
+        let hashes = Hashes::new(&*self.storage, &self.partial)
+            .stored(&needed)
+            .await?;
         ConsistencyProof::new(old, size, &hashes).map_err(unprovable)
     }
 

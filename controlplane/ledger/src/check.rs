@@ -16,7 +16,7 @@ use crate::sealing::{Grown, Sealing};
 use crate::storage::postgres::PostgresStorage;
 use crate::storage::sqlite::SqliteStorage;
 use crate::storage::{LogRow, Storage};
-use crate::tiles::{Edge, Hashes};
+use crate::tiles::{Edge, Hashes, Partial};
 use crate::witness::{self, Witness};
 use crate::{Error, Fork};
 use bedside_audit::{Action, Actor, Event, LogKey, Outcome, Sealer, SignedCheckpoint, Tree};
@@ -144,7 +144,8 @@ async fn check(
     let head = storage.head().await?;
     let size = last.as_ref().map_or(0, |last| last.size);
     known::compare_size(head.size, size)?;
-    let mut hashes = Hashes::new(&**storage);
+    let partial = Partial::default();
+    let mut hashes = Hashes::new(&**storage, &partial);
     if let Some(last) = &last {
         let current = [key.verifying_key()];
         tail::check(&**storage, &mut hashes, last, &log.origin, &current).await?;

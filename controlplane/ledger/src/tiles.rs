@@ -7,6 +7,7 @@
 use crate::Error;
 use crate::storage::{Storage, StoredTile};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
 use tlog_tiles::{EMPTY_HASH, Hash, node_hash, split_stored_hash_index};
 
 /// Hashes of a tile, and entries of a leaf tile (C2SP tlog-tiles).
@@ -76,13 +77,15 @@ impl Edge {
 #[derive(Debug)]
 pub(crate) struct Hashes<'a> {
     storage: &'a dyn Storage,
+    partial: &'a Partial,
     tiles: HashMap<(u8, u64), Vec<Hash>>,
 }
 
 impl<'a> Hashes<'a> {
-    pub(crate) fn new(storage: &'a dyn Storage) -> Self {
+    pub(crate) fn new(storage: &'a dyn Storage, partial: &'a Partial) -> Self {
         Self {
             storage,
+            partial,
             tiles: HashMap::new(),
         }
     }
@@ -129,22 +132,48 @@ impl<'a> Hashes<'a> {
         if let Some(tile) = stored.first().filter(|tile| tile.number == number) {
             return Ok(split(&tile.hashes));
         }
-        let first = number * TILE_HASHES;
+        // Not full: what was read of it before is still so, and the rest is read now.
+        let mut hashes = self.partial.known(level, number);
+        let next = number * TILE_HASHES + hashes.len() as u64;
+        let rest = 256 - u32::try_from(hashes.len()).unwrap_or(256);
         if level == 0 {
-            let entries = self.storage.entries(first, 256).await?;
-            let in_order = entries.iter().zip(first..);
-            return Ok(in_order
-                .take_while(|(entry, sequence)| entry.sequence == *sequence)
-                .map(|(entry, _)| Hash(entry.leaf))
-                .collect());
+            let entries = self.storage.entries(next, rest).await?;
+            let in_order = entries.iter().zip(next..);
+            let in_order = in_order.take_while(|(entry, sequence)| entry.sequence == *sequence);
+            hashes.extend(in_order.map(|(entry, _)| Hash(entry.leaf)));
+        } else {
+            // The roots of the full tiles below.
+            let below = self.storage.tiles(level - 1, next, rest).await?;
+            let in_order = below.iter().zip(next..);
+            let in_order = in_order.take_while(|(tile, number)| tile.number == *number);
+            hashes.extend(in_order.map(|(tile, _)| fold(&split(&tile.hashes))));
         }
-        // The roots of the full tiles below.
-        let below = self.storage.tiles(level - 1, first, 256).await?;
-        let in_order = below.iter().zip(first..);
-        Ok(in_order
-            .take_while(|(tile, number)| tile.number == *number)
-            .map(|(tile, _)| fold(&split(&tile.hashes)))
-            .collect())
+        self.partial.keep(level, number, &hashes);
+        Ok(hashes)
+    }
+}
+
+/// The tiles at the right edge as far as they were read, one a level. Folding 255 tiles for the
+/// next level takes 20 ms; they never change, so it is done once.
+#[derive(Debug, Default)]
+pub(crate) struct Partial {
+    levels: Mutex<HashMap<u8, (u64, Vec<Hash>)>>,
+}
+
+impl Partial {
+    fn known(&self, level: u8, number: u64) -> Vec<Hash> {
+        let levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = levels.get(&level).filter(|(known, _)| *known == number);
+        known.map(|(_, hashes)| hashes.clone()).unwrap_or_default()
+    }
+
+    fn keep(&self, level: u8, number: u64, hashes: &[Hash]) {
+        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = levels.entry(level).or_default();
+        // Whoever proves from an older tree does not put the edge back.
+        if number > kept.0 || (number == kept.0 && hashes.len() > kept.1.len()) {
+            *kept = (number, hashes.to_vec());
+        }
     }
 }
 

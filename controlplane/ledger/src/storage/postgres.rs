@@ -120,6 +120,39 @@ impl PostgresStorage {
         Ok(connection)
     }
 
+    async fn append_on(connection: &mut PgConnection, batch: &Batch) -> Result<(), sqlx::Error> {
+        let mut transaction = connection.begin().await?;
+        let mut statements = Vec::new();
+        for entries in batch.entries.chunks(ROWS_PER_STATEMENT) {
+            let mut query = QueryBuilder::<Postgres>::default();
+            push_entries(&mut query, entries);
+            statements.push((query, entries.len()));
+        }
+        for keys in batch.detail_keys.chunks(ROWS_PER_STATEMENT) {
+            let mut query = QueryBuilder::<Postgres>::default();
+            push_detail_keys(&mut query, keys);
+            statements.push((query, keys.len()));
+        }
+        if !batch.tiles.is_empty() {
+            let mut query = QueryBuilder::<Postgres>::default();
+            push_tiles(&mut query, &batch.tiles);
+            statements.push((query, batch.tiles.len()));
+        }
+        let mut query = QueryBuilder::<Postgres>::default();
+        push_checkpoint(&mut query, &batch.checkpoint);
+        statements.push((query, 1));
+        for (mut query, rows) in statements {
+            // Sizes in between are not worth a place in the cache of statements.
+            let cached = rows <= 2 || rows == ROWS_PER_STATEMENT;
+            query
+                .build()
+                .persistent(cached)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await
+    }
+
     /// Reads every row of every table, which fails at a page whose checksum is wrong.
     async fn check_integrity(&self) -> Result<Vec<String>, Error> {
         let mut problems = Vec::new();
@@ -177,7 +210,6 @@ implement_storage!(
     PostgresStorage,
     Postgres,
     PgConnection,
-    "BEGIN",
     "VACUUM FULL detail_key"
 );
 

@@ -1,9 +1,9 @@
 //! The queries, which are the same in both databases, once for each type of connection.
 
 /// Implements [`Storage`](super::Storage) for `$storage`, which has `pool`, `writer` and
-/// `connect()`; `$begin` starts a transaction that appends, `$forget` makes deleted rows unreadable.
+/// `connect()` and `append_on()`; `$forget` makes deleted rows unreadable.
 macro_rules! implement_storage {
-    ($storage:ty, $database:ty, $connection:ty, $begin:literal, $forget:literal) => {
+    ($storage:ty, $database:ty, $connection:ty, $forget:literal) => {
         impl $storage {
             /// The appending connection, made anew if it is lost. It is taken out, so that one
             /// that broke or was given up in the middle is never used again.
@@ -41,70 +41,6 @@ macro_rules! implement_storage {
                         Err(error.into())
                     }
                 }
-            }
-
-            async fn append_on(
-                connection: &mut $connection,
-                batch: &Batch,
-            ) -> Result<(), sqlx::Error> {
-                let mut transaction = connection.begin_with($begin).await?;
-                for chunk in batch.entries.chunks(ROWS_PER_STATEMENT) {
-                    let mut query = QueryBuilder::<$database>::new(
-                        "INSERT INTO entry (sequence, at_us, action, outcome, actor, patient, \
-                         room, encounter, leaf, body) ",
-                    );
-                    query.push_values(chunk, |mut row, entry| {
-                        row.push_bind(signed(entry.sequence))
-                            .push_bind(signed(entry.columns.at_us))
-                            .push_bind(&entry.columns.action)
-                            .push_bind(&entry.columns.outcome)
-                            .push_bind(&entry.columns.actor)
-                            .push_bind(&entry.columns.patient)
-                            .push_bind(&entry.columns.room)
-                            .push_bind(&entry.columns.encounter)
-                            .push_bind(entry.leaf.as_slice())
-                            .push_bind(entry.body.as_slice());
-                    });
-                    // Sizes in between are not worth a place in the cache of statements.
-                    let cached = chunk.len() <= 2 || chunk.len() == ROWS_PER_STATEMENT;
-                    query
-                        .build()
-                        .persistent(cached)
-                        .execute(&mut *transaction)
-                        .await?;
-                }
-                for chunk in batch.detail_keys.chunks(ROWS_PER_STATEMENT) {
-                    let mut query = QueryBuilder::<$database>::new(
-                        "INSERT INTO detail_key (subject, year, id, wrapped) ",
-                    );
-                    query.push_values(chunk, |mut row, key| {
-                        row.push_bind(&key.subject)
-                            .push_bind(i64::from(key.year))
-                            .push_bind(&key.id)
-                            .push_bind(&key.wrapped);
-                    });
-                    let cached = chunk.len() <= 2 || chunk.len() == ROWS_PER_STATEMENT;
-                    query
-                        .build()
-                        .persistent(cached)
-                        .execute(&mut *transaction)
-                        .await?;
-                }
-                for tile in &batch.tiles {
-                    sqlx::query("INSERT INTO tile (level, number, hashes) VALUES ($1, $2, $3)")
-                        .bind(i64::from(tile.level))
-                        .bind(signed(tile.number))
-                        .bind(&tile.hashes)
-                        .execute(&mut *transaction)
-                        .await?;
-                }
-                sqlx::query("INSERT INTO checkpoint (size, at_us, note) VALUES ($1, $2, $3)")
-                    .bind(signed(batch.checkpoint.size))
-                    .bind(signed(batch.checkpoint.at_us))
-                    .bind(&batch.checkpoint.note)
-                    .execute(&mut *transaction)
-                    .await?;
-                transaction.commit().await
             }
         }
 
@@ -420,6 +356,59 @@ macro_rules! implement_storage {
                     }
                 })
             }
+        }
+
+        fn push_entries<'a>(query: &mut QueryBuilder<'a, $database>, entries: &'a [StoredEntry]) {
+            query.push(
+                "INSERT INTO entry (sequence, at_us, action, outcome, actor, patient, room, \
+                 encounter, leaf, body) ",
+            );
+            query.push_values(entries, |mut row, entry| {
+                row.push_bind(signed(entry.sequence))
+                    .push_bind(signed(entry.columns.at_us))
+                    .push_bind(&entry.columns.action)
+                    .push_bind(&entry.columns.outcome)
+                    .push_bind(&entry.columns.actor)
+                    .push_bind(&entry.columns.patient)
+                    .push_bind(&entry.columns.room)
+                    .push_bind(&entry.columns.encounter)
+                    .push_bind(entry.leaf.as_slice())
+                    .push_bind(entry.body.as_slice());
+            });
+        }
+
+        fn push_detail_keys<'a>(
+            query: &mut QueryBuilder<'a, $database>,
+            keys: &'a [StoredDetailKey],
+        ) {
+            query.push("INSERT INTO detail_key (subject, year, id, wrapped) ");
+            query.push_values(keys, |mut row, key| {
+                row.push_bind(&key.subject)
+                    .push_bind(i64::from(key.year))
+                    .push_bind(&key.id)
+                    .push_bind(&key.wrapped);
+            });
+        }
+
+        fn push_tiles<'a>(query: &mut QueryBuilder<'a, $database>, tiles: &'a [StoredTile]) {
+            query.push("INSERT INTO tile (level, number, hashes) ");
+            query.push_values(tiles, |mut row, tile| {
+                row.push_bind(i64::from(tile.level))
+                    .push_bind(signed(tile.number))
+                    .push_bind(&tile.hashes);
+            });
+        }
+
+        fn push_checkpoint<'a>(
+            query: &mut QueryBuilder<'a, $database>,
+            checkpoint: &'a StoredCheckpoint,
+        ) {
+            query.push("INSERT INTO checkpoint (size, at_us, note) ");
+            query.push_values([checkpoint], |mut row, checkpoint| {
+                row.push_bind(signed(checkpoint.size))
+                    .push_bind(signed(checkpoint.at_us))
+                    .push_bind(&checkpoint.note);
+            });
         }
 
         fn entry(row: &<$database as sqlx::Database>::Row) -> Result<StoredEntry, Error> {

@@ -63,6 +63,8 @@ impl SqliteStorage {
         let pool = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
             .acquire_timeout(DATABASE_BUSY)
+            // A file does not go away between two queries.
+            .test_before_acquire(false)
             .connect_with(options.clone().read_only(true).create_if_missing(false))
             .await?;
         Ok(Self {
@@ -79,6 +81,38 @@ impl SqliteStorage {
             .create_if_missing(false)
             .connect()
             .await?)
+    }
+
+    /// The whole transaction in one message to SQLite's thread and one back: on a busy host each
+    /// message costs a turn of the scheduler, and statement by statement that is more than the
+    /// flush (measured at a load of 12 on two cores: 21 ms a join, of which the flush took 2).
+    async fn append_on(
+        connection: &mut SqliteConnection,
+        batch: &Batch,
+    ) -> Result<(), sqlx::Error> {
+        let mut query = QueryBuilder::<Sqlite>::new("BEGIN IMMEDIATE; ");
+        for entries in batch.entries.chunks(ROWS_PER_STATEMENT) {
+            push_entries(&mut query, entries);
+            query.push("; ");
+        }
+        for keys in batch.detail_keys.chunks(ROWS_PER_STATEMENT) {
+            push_detail_keys(&mut query, keys);
+            query.push("; ");
+        }
+        if !batch.tiles.is_empty() {
+            push_tiles(&mut query, &batch.tiles);
+            query.push("; ");
+        }
+        push_checkpoint(&mut query, &batch.checkpoint);
+        query.push("; COMMIT");
+        // Of the many sizes only the most frequent is worth a place in the cache.
+        let cached = batch.entries.len() == 1;
+        query
+            .build()
+            .persistent(cached)
+            .execute(connection)
+            .await
+            .map(drop)
     }
 
     async fn check_integrity(&self) -> Result<Vec<String>, Error> {
@@ -100,6 +134,5 @@ implement_storage!(
     SqliteStorage,
     Sqlite,
     SqliteConnection,
-    "BEGIN IMMEDIATE",
     "PRAGMA wal_checkpoint(TRUNCATE)"
 );
