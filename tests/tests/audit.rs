@@ -11,6 +11,8 @@
     reason = "helpers of tests are tests"
 )]
 
+#[path = "audit/kept.rs"]
+mod kept;
 #[path = "audit/log.rs"]
 mod log;
 #[path = "audit/python.rs"]

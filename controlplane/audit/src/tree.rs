@@ -109,7 +109,7 @@ pub trait StoredHashes {
     fn hash(&self, index: u64) -> Result<Hash, AuditError>;
 }
 
-impl StoredHashes for [Hash] {
+impl StoredHashes for &[Hash] {
     fn hash(&self, index: u64) -> Result<Hash, AuditError> {
         let hash = usize::try_from(index)
             .ok()

@@ -145,22 +145,27 @@ impl Log {
 
     /// Writes the log as tiles.
     pub(crate) fn export(&self, folder: &Path) {
-        let write = |path: &str, content: &[u8]| {
-            let path = folder.join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, content).unwrap();
-        };
-        let size = self.tree.size();
-        for tile in tiles::Tile::added(0, size).unwrap() {
-            let mut content = tile.hashes(&self.hashes).unwrap();
-            for index in tile.entries().into_iter().flatten() {
-                let entry = &self.entries[usize::try_from(index).unwrap()];
-                tiles::push_entry(&mut content, entry).unwrap();
-            }
-            write(&tile.path(), &content);
-        }
-        write("checkpoint", self.checkpoint(size).as_bytes());
+        let checkpoint = self.checkpoint(self.tree.size());
+        write_tiles(folder, &self.entries, &self.hashes, &checkpoint);
     }
+}
+
+/// Writes a log as a folder of tiles.
+pub(crate) fn write_tiles(folder: &Path, entries: &[Vec<u8>], hashes: &[Hash], checkpoint: &str) {
+    let write = |path: &str, content: &[u8]| {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    };
+    for tile in tiles::Tile::added(0, entries.len() as u64).unwrap() {
+        let mut content = tile.hashes(&hashes).unwrap();
+        for index in tile.entries().into_iter().flatten() {
+            let entry = &entries[usize::try_from(index).unwrap()];
+            tiles::push_entry(&mut content, entry).unwrap();
+        }
+        write(&tile.path(), &content);
+    }
+    write("checkpoint", checkpoint.as_bytes());
 }
 
 /// `content` with another character at `at`.
