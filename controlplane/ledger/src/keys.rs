@@ -246,7 +246,7 @@ pub(crate) fn write_whole(path: &Path, text: &str) -> Result<(), Error> {
         fs::rename(temporary, path)
     })();
     written.map_err(|error| Error::file(path, format!("cannot be written: {error}")))?;
-    sync_directory(path.parent().unwrap_or(Path::new("/")))
+    sync_directory(path.parent().unwrap_or_else(|| Path::new("/")))
 }
 
 fn sync_directory(path: &Path) -> Result<(), Error> {

@@ -76,10 +76,10 @@ impl Publisher {
         let written = spawn_blocking(move || {
             // One that is away keeps no other from it.
             let noted = files.write_head(&last.note);
-            let failed = mirrors
-                .iter()
-                .filter_map(|path| mirror::append(path, &last.note).err())
-                .last();
+            let mut failed = None;
+            for path in &mirrors {
+                failed = mirror::append(path, &last.note).err().or(failed);
+            }
             noted?;
             failed.map_or(Ok(last.size), Err)
         });

@@ -127,7 +127,7 @@ impl<'a> Hashes<'a> {
         Ok(&self.tiles[&(level, number)])
     }
 
-    async fn read(&mut self, level: u8, number: u64) -> Result<Vec<Hash>, Error> {
+    async fn read(&self, level: u8, number: u64) -> Result<Vec<Hash>, Error> {
         let stored = self.storage.tiles(level, number, 1).await?;
         if let Some(tile) = stored.first().filter(|tile| tile.number == number) {
             return Ok(split(&tile.hashes));

@@ -263,9 +263,8 @@ impl Writer {
 
     /// Looks whether a batch that failed was applied after all.
     async fn was_applied(&self, sealed: &Sealed) -> Applied {
-        let head = match timeout(APPEND_TIMEOUT, self.storage.head()).await {
-            Ok(Ok(head)) => head,
-            Ok(Err(_)) | Err(_) => return Applied::Unknown,
+        let Ok(Ok(head)) = timeout(APPEND_TIMEOUT, self.storage.head()).await else {
+            return Applied::Unknown;
         };
         let before = self.grown.tree.size();
         let after = sealed.grown.tree.size();
