@@ -41,7 +41,7 @@ pub(crate) const ROWS_PER_STATEMENT: usize = 64;
 /// Subjects whose keys are kept in memory.
 pub(crate) const DETAIL_KEYS_CACHED_MAX: usize = 4_096;
 
-/// Entries that a start hashes again: 16 tiles, some 4 MiB, 20 ms. Everything before is bound by
+/// Entries that a start hashes again: 16 tiles, some 4 MiB. Everything before is bound by
 /// the root and hashed by `bedside audit verify`.
 pub const START_ENTRIES: u64 = 4_096;
 
