@@ -111,6 +111,10 @@ pub(super) struct ScriptedProvider {
 }
 
 impl ScriptedProvider {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the provider's routes, not this server's"
+    )]
     pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
         let address = listener.local_addr().expect("bound");
@@ -154,7 +158,7 @@ impl ScriptedProvider {
         self.script().lie = None;
     }
 
-    pub(super) fn rotate_keys(&mut self) {
+    pub(super) fn rotate_keys(&self) {
         self.script().key = Key::generate("2");
     }
 
