@@ -124,7 +124,8 @@ impl Register {
         Ok(register)
     }
 
-    /// Reads, changes and writes the register, while nobody else does.
+    /// Reads, changes and writes the register, while nobody else does. Its directory is made as a
+    /// data directory is where there is none.
     ///
     /// # Errors
     /// Those of [`read`](Self::read) and of `change`; [`Error::File`].
@@ -136,6 +137,10 @@ impl Register {
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty());
         let directory = directory.unwrap_or(Path::new("."));
+        if !directory.exists() {
+            // Before the first start.
+            files::data_directory(directory)?;
+        }
         let lock = File::open(directory).map_err(|error| Error::file(directory, error))?;
         flock(&lock, FlockOperation::LockExclusive)
             .map_err(|error| Error::file(directory, error))?;

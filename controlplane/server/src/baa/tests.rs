@@ -52,6 +52,27 @@ fn a_register_is_read_as_it_was_written() {
 }
 
 #[test]
+fn an_agreement_can_be_recorded_before_the_first_start() {
+    let scratch = scratch();
+    let path = scratch.path().join("data/baa.toml");
+    let added = Register::change(&path, |register| {
+        register.add(
+            agreement("A", "2027-01-01", &["a.example"]),
+            day("2026-11-24"),
+        )
+    });
+    added.expect("the directory is made");
+    let mode = std::fs::metadata(scratch.path().join("data"))
+        .expect("made")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let removed = Register::change(&path, |register| Ok(register.remove("A")));
+    assert!(removed.expect("ours").is_some());
+    assert_eq!(Register::read(&path).expect("ours"), Register::default());
+}
+
+#[test]
 fn what_others_can_change_is_not_believed() {
     let scratch = scratch();
     let path = scratch.path().join("baa.toml");
