@@ -1,5 +1,6 @@
 //! A whole server on the loopback: real TLS, real sockets, a scripted data plane.
 
+mod access;
 mod admin;
 pub(crate) mod client;
 mod dataplane;

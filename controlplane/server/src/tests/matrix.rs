@@ -386,6 +386,7 @@ async fn every_cell_is_as_the_table_says() {
         // That there is a provider is all that counts here.
         config.identity.issuer = Some("https://provider.example".to_owned());
         config.identity.client_id = Some("bedside".to_owned());
+        config.identity.roles = [("doctors".to_owned(), Role::Clinician)].into();
     })
     .await;
     let client = bench.client();
