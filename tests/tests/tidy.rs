@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Which of our crates each crate may import (ARCHITECTURE.md, "Code map").
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("dataplane/protocol", &[]),
     ("dataplane/srtp", &[]),
     ("dataplane/core", &["bedside-protocol", "bedside-srtp"]),
@@ -27,11 +27,16 @@ const ARROWS: [(&str, &[&str]); 15] = [
         "controlplane/ledger",
         &["bedside-audit", "bedside-protocol"],
     ),
+    (
+        "controlplane/evidence",
+        &["bedside-audit", "bedside-ledger", "bedside-protocol"],
+    ),
     ("controlplane/rooms", &["bedside-audit", "bedside-protocol"]),
     (
         "controlplane/server",
         &[
             "bedside-audit",
+            "bedside-evidence",
             "bedside-ledger",
             "bedside-policy",
             "bedside-protocol",
@@ -42,7 +47,9 @@ const ARROWS: [(&str, &[&str]); 15] = [
         "controlplane/cli",
         &[
             "bedside-audit",
+            "bedside-evidence",
             "bedside-ledger",
+            "bedside-policy",
             "bedside-protocol",
             "bedside-server",
         ],
@@ -348,4 +355,76 @@ fn documents_name_files_that_exist() {
         architecture.lines().count() <= 200,
         "ARCHITECTURE.md is a map: at most 200 lines"
     );
+}
+
+/// Settings that open a listener or name somebody outside, as the configuration's sources declare
+/// them: `telemetry.metrics_listen` is the field `metrics_listen`.
+fn endpoints() -> Vec<String> {
+    let words = [
+        "listen",
+        "socket",
+        "urls",
+        "url_file",
+        "endpoint",
+        "issuer",
+        "witnesses",
+        "mirrors",
+    ];
+    let mut found = Vec::new();
+    for (path, text) in files("controlplane/server/src/config", &[".rs"]) {
+        if is_test(&path) {
+            continue;
+        }
+        found.extend(fields(&text, &words));
+    }
+    let text = fs::read_to_string(root().join("controlplane/server/src/config.rs")).unwrap();
+    found.extend(fields(&text, &words));
+    found
+}
+
+fn fields(text: &str, words: &[&str]) -> Vec<String> {
+    let names = text.lines().filter_map(|line| {
+        let (name, kind) = line.trim().strip_prefix("pub ")?.split_once(": ")?;
+        let is_file =
+            kind.contains("ca_file") || kind.starts_with("Vec<IpAddr>") && name != "listen";
+        let is_endpoint = words
+            .iter()
+            .any(|word| name == *word || name.ends_with(&format!("_{word}")));
+        (is_endpoint && !is_file).then(|| name.to_owned())
+    });
+    names.collect()
+}
+
+#[test]
+fn every_listener_and_endpoint_is_in_the_threat_model() {
+    let model = fs::read_to_string(root().join("docs/compliance/threat-model.md")).unwrap();
+    let id = |line: &str| line.split('|').nth(1).unwrap_or_default().trim().to_owned();
+    let boundaries: Vec<&str> = model
+        .lines()
+        .filter(|line| line.starts_with("| B") && !id(line).contains('-'))
+        .collect();
+    let found = endpoints();
+    for expected in ["listen", "metrics_listen", "admin_socket", "issuer"] {
+        assert!(
+            found.iter().any(|name| name == expected),
+            "{expected} is not found any more"
+        );
+    }
+    for name in found {
+        let row = boundaries
+            .iter()
+            .any(|line| line.contains(&format!("`{name}`")) || line.contains(&format!(".{name}`")));
+        assert!(
+            row,
+            "`{name}` opens or names an endpoint: give it a row in docs/compliance/threat-model.md"
+        );
+    }
+    for line in boundaries {
+        let id = id(line);
+        for threat in ["S", "T", "R", "I", "D", "E"] {
+            let named = model.contains(&format!("{id}-{threat} "))
+                || model.contains(&format!("{id}-{threat},"));
+            assert!(named, "{id}-{threat} is not answered");
+        }
+    }
 }
