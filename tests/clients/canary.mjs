@@ -24,16 +24,20 @@ export class Canaries {
     return value;
   }
 
-  /** The kinds that stand in `bytes`, in any form that a program may have given them. */
-  find(bytes) {
+  /**
+   * The kinds that stand in `bytes`, in any form that a program may have given them; `asTheyAre` is
+   * for memory, of which there is much, and where whatever was encoded was in the clear before.
+   */
+  find(bytes, { asTheyAre = false } = {}) {
     const text = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes);
+    const wanted = (value) => (asTheyAre ? [Buffer.from(value)] : forms(value));
     return [...this.#values]
-      .filter(([, value]) => forms(value).some((form) => text.includes(form)))
+      .filter(([, value]) => wanted(value).some((form) => text.includes(form)))
       .map(([kind]) => kind);
   }
 }
 
-const word = (kind) => `Canary-${kind}-${randomBytes(6).toString('hex')}`;
+const word = (kind) => `Canary-${kind.replaceAll(' ', '-')}-${randomBytes(6).toString('hex')}`;
 
 const MAKERS = {
   'e-mail': () => `canary.${randomBytes(6).toString('hex')}@patient.example`,
@@ -98,16 +102,16 @@ export async function files(folder, below = folder) {
 }
 
 /**
- * What stands where it must not: `place: kind`, sorted. `places` are pairs of a name and bytes;
+ * What stands where it must not: `place: kind`, sorted. `places` are names, bytes and `find`'s options;
  * `allowed` says of a place, by the longest prefix of its name, which kinds may stand there.
  */
 export function leaks(canaries, places, allowed) {
   const found = new Set();
-  for (const [place, bytes] of places) {
+  for (const [place, bytes, options] of places) {
     const rules = Object.keys(allowed).filter((prefix) => place.startsWith(prefix));
     const rule = rules.sort((a, b) => b.length - a.length)[0];
     const kinds = rule === undefined ? [] : allowed[rule];
-    for (const kind of canaries.find(bytes)) {
+    for (const kind of canaries.find(bytes, options)) {
       if (!kinds.includes(kind)) found.add(`${place}: ${kind}`);
     }
   }

@@ -428,3 +428,114 @@ fn every_listener_and_endpoint_is_in_the_threat_model() {
         }
     }
 }
+
+/// What a log line may say beside its words: counts, states, this software's own names, errors that
+/// hold nothing of a peer's, and the operator's own addresses.
+const LOG_FIELDS: &[&str] = &[
+    "action",
+    "address",
+    "asked",
+    "attempt",
+    "before",
+    "blame",
+    "boot",
+    "core",
+    "count",
+    "dropped",
+    "drops",
+    "elapsed_us",
+    "end",
+    "engine",
+    "error",
+    "event.event",
+    "generation",
+    "granted",
+    "kind",
+    "method",
+    "notes",
+    "now",
+    "pinned",
+    "place",
+    "problem",
+    "reason",
+    "refused",
+    "ring",
+    "room",
+    "route",
+    "session",
+    "source",
+    "status",
+    "thread",
+    "wanted",
+    "witness",
+    "unwritable",
+    "entry",
+    "refusal",
+    "worker",
+    "workers",
+];
+
+#[test]
+fn log_lines_name_only_known_fields() {
+    for folder in ["controlplane", "dataplane"] {
+        for (path, text) in files(folder, &[".rs"]) {
+            if is_test(&path) {
+                continue;
+            }
+            let text: String = code(&text).map(|(_, line)| format!("{line}\n")).collect();
+            for level in ["error!(", "warn!(", "info!(", "debug!(", "trace!("] {
+                for call in text.split(&format!("tracing::{level}")).skip(1) {
+                    for field in log_fields(call) {
+                        assert!(
+                            LOG_FIELDS.contains(&field.as_str()),
+                            "{path}: {field} in a log line; if it is nobody's, add it to LOG_FIELDS"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Names of the fields of a log macro whose arguments begin here.
+fn log_fields(call: &str) -> Vec<String> {
+    let (mut depth, mut quoted, mut escaped) = (0, false, false);
+    let mut parts = vec![String::new()];
+    for character in call.chars() {
+        let opens = !quoted && "([{".contains(character);
+        let closes = !quoted && ")]}".contains(character);
+        if closes && depth == 0 {
+            break;
+        }
+        depth += i32::from(opens) - i32::from(closes);
+        if character == '"' && !escaped {
+            quoted = !quoted;
+        }
+        escaped = character == '\\' && !escaped;
+        match parts.last_mut() {
+            _ if character == ',' && depth == 0 && !quoted => parts.push(String::new()),
+            Some(part) => part.push(character),
+            None => {}
+        }
+    }
+    let names = parts.iter().map(|part| {
+        let part = part.trim();
+        let name = part.split('=').next().unwrap_or(part);
+        name.trim().trim_start_matches(['%', '?']).to_owned()
+    });
+    names
+        .filter(|name| !name.is_empty() && !name.starts_with('"'))
+        .collect()
+}
+
+#[test]
+fn a_new_field_in_a_log_line_is_seen() {
+    let check = |call: &str, expected: &[&str]| assert_eq!(log_fields(call), expected, "{call}");
+    check("\"words, and (more)\");", &[]);
+    check("%error, \"words\");", &["error"]);
+    check(
+        "?identity, name = guest.name(1, 2), \"{x}, joined\"); f(a, b)",
+        &["identity", "name"],
+    );
+    check("\n    room = %room.name,\n    \"opened\"\n);", &["room"]);
+}

@@ -3,6 +3,7 @@
 use crate::app::Stopped;
 use crate::authorize::Denied;
 use crate::links::Removal;
+use crate::telemetry::KnownMethod;
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use bedside_rooms::{OperationError, Refusal};
@@ -31,7 +32,9 @@ impl Problem {
 
     /// Neither a service nor a method of ours, or not asked for as Twirp asks.
     pub(super) fn bad_route(parts: &Parts, msg: &str) -> Self {
-        let route = format!("{} {}", parts.method, parts.uri.path());
+        // Not what was asked for: what somebody sends does not come back.
+        let method = KnownMethod::from(&parts.method);
+        let route = format!("{} /twirp/{{*method}}", method.text());
         Self {
             meta: BTreeMap::from([("twirp_invalid_route", route)]),
             ..Self::new("bad_route", msg)
