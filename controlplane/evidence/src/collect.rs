@@ -4,7 +4,7 @@ use crate::bundle::{Draft, FACT, Seal};
 use crate::limits::{CHECKPOINTS_LOOKED_AT, ENTRIES_MAX, PAGE_ENTRIES};
 use crate::material::{ClearText, Material, ProvenEntry, Scope};
 use bedside_audit::{
-    Action, Actor, AuditError, Entry, Event, Object, PolicyDecision, Purpose, Timestamp,
+    Action, Actor, AuditError, Detail, Entry, Event, Object, PolicyDecision, Purpose, Timestamp,
     VerifyingKey,
 };
 use bedside_ledger::{Archive, Ledger, Search, StoredCheckpoint, StoredEntry, Unwritable};
@@ -225,13 +225,14 @@ async fn opened(
     body: &[u8],
 ) -> Result<Option<ClearText>, MakeError> {
     let entry = Entry::parse(body)?;
-    let Some(key) = archive.detail_key(&entry).await? else {
-        return Ok(None);
-    };
-    Ok(Some(ClearText {
-        index: sequence,
-        detail: entry.open_detail(&key)?,
-    }))
+    let key = archive.detail_key(&entry).await?;
+    Ok(match entry.detail(key.as_ref())? {
+        Detail::Open(detail) => Some(ClearText {
+            index: sequence,
+            detail,
+        }),
+        _ => None,
+    })
 }
 
 /// The proof that record `index` is in the log of `size`, which begins with that of `old`.
