@@ -3,8 +3,9 @@
 
 use bedside_protocol::frame::{self, Decoder};
 use bedside_protocol::{
-    Command, CommandFrame, DataplaneConfig, Event, EventFrame, FromControl, FromDataplane,
-    Generation, Hello, PROTOCOL_VERSION, PeerId, Refusal, RoomId, TrackId, Welcome, WorkerId,
+    Acknowledge, BootId, Command, CommandFrame, DataplaneConfig, Event, EventFrame, FromControl,
+    FromDataplane, Generation, Hello, PROTOCOL_VERSION, PeerId, Refusal, RoomId, Secret, TrackId,
+    Welcome, WorkerId,
 };
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
@@ -85,10 +86,14 @@ impl Dataplane {
             .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
             .map_err(failed("connecting"))?;
         let generation = Generation(milliseconds_since_epoch());
+        let mut spool_key = [0; 32];
+        getrandom::fill(&mut spool_key).map_err(|_| Error::Random)?;
         let hello = FromControl::Hello(Hello {
             version: PROTOCOL_VERSION,
             generation,
             config,
+            // Of no use to anyone afterwards: there is no log that its evidence would go to.
+            spool_key: Secret::new(spool_key),
         });
         let mut out = Vec::new();
         frame::encode(&hello, &mut out)?;
@@ -104,10 +109,11 @@ impl Dataplane {
         let reading = stream.try_clone().map_err(failed("reading"))?;
         let stream = Arc::new(Mutex::new(stream));
         let admitting = Arc::clone(&stream);
+        let me = (generation, welcome.boot);
         let (sender, events) = sync_channel(EVENTS_WAITING_MAX);
         let reader = std::thread::Builder::new()
             .name("events".to_owned())
-            .spawn(move || read_events(reading, &admitting, generation, decoder, &sender))
+            .spawn(move || read_events(reading, &admitting, me, decoder, &sender))
             .map_err(failed("reading"))?;
         // 2^16 identifiers for each millisecond of a process that runs for less than 2^48.
         let first_id = getrandom::u64().map_err(|_| Error::Random)? >> 1;
@@ -244,7 +250,7 @@ impl Drop for Dataplane {
 fn read_events(
     mut reading: UnixStream,
     stream: &Mutex<UnixStream>,
-    generation: Generation,
+    (generation, boot): (Generation, BootId),
     mut decoder: Decoder,
     sender: &SyncSender<Result<EventFrame, Error>>,
 ) {
@@ -256,16 +262,28 @@ fn read_events(
             Ok(None) => return,
             Err(error) => Err(error),
         };
-        if let Ok(frame) = &event
-            && let Event::PeerConnected { peer, .. } = frame.event
-        {
-            let admit = FromControl::Command(CommandFrame {
-                generation,
-                room: frame.room,
-                worker: frame.worker,
-                command: Command::AdmitPeer { peer },
+        let answers = event.as_ref().map_or([None, None], |frame| {
+            let worker = frame.worker;
+            let admit = match frame.event {
+                Event::PeerConnected { peer, .. } => Some(FromControl::Command(CommandFrame {
+                    generation,
+                    room: frame.room,
+                    worker,
+                    command: Command::AdmitPeer { peer },
+                })),
+                _ => None,
+            };
+            let acknowledge = frame.record.map(|record| {
+                FromControl::Acknowledge(Acknowledge {
+                    boot,
+                    worker,
+                    record,
+                })
             });
-            if let Err(error) = write(stream, &admit, &mut out) {
+            [admit, acknowledge]
+        });
+        for answer in answers.into_iter().flatten() {
+            if let Err(error) = write(stream, &answer, &mut out) {
                 event = Err(error);
             }
         }

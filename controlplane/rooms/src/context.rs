@@ -32,6 +32,10 @@ impl Context<'_> {
         });
     }
 
+    pub(crate) fn audit(&mut self, event: bedside_audit::Event) {
+        self.outputs.push_back(Output::Audit(Box::new(event)));
+    }
+
     pub(crate) fn close(&mut self, session: SessionId, how: CloseHow) {
         self.outputs
             .push_back(Output::CloseSession { session, how });

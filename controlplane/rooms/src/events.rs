@@ -1,6 +1,7 @@
 //! What the data plane reports of a room.
 
 use crate::context::Context;
+use crate::evidence::{connected, orphaned};
 use crate::room::{Member, Room};
 use bedside_protocol::{
     CloseReason, DataChannelKind, Event, Layer, MediaKind, PeerId, SpeakerLevel, TrackId,
@@ -11,11 +12,20 @@ use proto::{DisconnectReason, StreamState, leave_request::Action};
 
 impl Room {
     /// The data plane reported something.
-    pub(crate) fn handle_event(&mut self, ctx: &mut Context<'_>, event: Event) {
+    pub(crate) fn handle_event(&mut self, ctx: &mut Context<'_>, at_us: u64, event: Event) {
+        if let Some((peer, connected)) = connected(&event) {
+            self.tell_connected(ctx, at_us, peer, &connected);
+        }
         match event {
             Event::PeerConnected { peer, .. } => self.peer_connected(ctx, peer),
-            Event::PeerDisconnected { peer } => self.peer_disconnected(ctx, peer),
-            Event::PeerClosed { peer, reason } => self.peer_closed(ctx, peer, reason),
+            Event::PeerDisconnected { peer } => {
+                self.tell_silent(ctx, at_us, peer);
+                self.peer_disconnected(ctx, peer);
+            }
+            Event::PeerClosed { peer, reason } => {
+                self.tell_plane_closed(ctx, at_us, peer, reason);
+                self.peer_closed(ctx, peer, reason);
+            }
             Event::DataChannelOpen {
                 peer,
                 channel: DataChannelKind::Reliable,
@@ -46,7 +56,10 @@ impl Room {
             } => self.subscription_layer(ctx, subscriber, track, layer),
             Event::Speakers { levels } => self.speakers(ctx, &levels),
             Event::Statistics { peers, tracks } => self.handle_statistics(ctx, &peers, &tracks),
-            Event::Refused { .. } => ctx.counters.commands_refused += 1,
+            Event::Refused { .. } => {
+                ctx.counters.commands_refused += 1;
+                ctx.audit(orphaned(self.boot, at_us, &event));
+            }
         }
     }
 
@@ -63,8 +76,6 @@ impl Room {
         };
         link.connected = true;
         link.confirm_by = None;
-        link.admitted = true;
-        self.volatile.unsynced.insert(owner.member);
         self.volatile.changed = true;
         if owner.link == primary && !participant.active {
             participant.active = true;

@@ -1,6 +1,6 @@
 //! What the edges tell the rooms.
 
-use bedside_protocol::{EventFrame, Welcome};
+use bedside_protocol::{BootId, EventFrame, PeerId, RoomId, Welcome};
 use livekit_protocol as proto;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -59,12 +59,22 @@ pub enum Input {
     },
     /// From the data plane.
     Dataplane(DataplaneInput),
+    /// The record that [`Output::Opened`](crate::Output::Opened) asked for is durable.
+    Recorded {
+        /// Whose.
+        room: RoomId,
+        /// Which.
+        peer: PeerId,
+    },
 }
 
 /// The data plane's side of things.
 pub enum DataplaneInput {
     /// A connection was made and accepted: everything wanted is sent to it.
     Connected(Welcome),
+    /// An earlier run of it had reported something, and nobody had taken it. Comes before
+    /// [`Connected`](Self::Connected).
+    Spooled(BootId, Box<EventFrame>),
     /// It reported something.
     Event(Box<EventFrame>),
     /// The connection is gone; media goes on, joins wait.
@@ -204,7 +214,11 @@ impl fmt::Debug for Input {
             Self::Dataplane(DataplaneInput::Event(frame)) => {
                 write!(f, "Event({}, {})", frame.worker, frame.sequence)
             }
+            Self::Dataplane(DataplaneInput::Spooled(boot, frame)) => {
+                write!(f, "Spooled({boot}, {})", frame.worker)
+            }
             Self::Dataplane(DataplaneInput::Disconnected) => f.write_str("Disconnected"),
+            Self::Recorded { peer, .. } => write!(f, "Recorded({peer})"),
         }
     }
 }

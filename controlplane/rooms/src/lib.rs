@@ -14,6 +14,7 @@ mod data;
 mod dataplane;
 mod dynacast;
 mod events;
+mod evidence;
 mod input;
 mod joining;
 pub mod limits;

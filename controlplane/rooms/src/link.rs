@@ -2,8 +2,9 @@
 
 use crate::input::Time;
 use crate::negotiation::Connection;
-use bedside_protocol::PeerId;
+use bedside_protocol::{PeerId, Phi, exposed};
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 
 /// One peer connection of a participant, as signalling sees it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -15,6 +16,14 @@ pub(crate) struct Link {
     /// The record of its verified connection is durable: its media may pass, as long as this
     /// connection lives.
     pub(crate) admitted: bool,
+    /// That record was asked for.
+    #[serde(skip)]
+    pub(crate) recording: bool,
+    /// Where the client was last said to be.
+    #[serde(serialize_with = "exposed")]
+    pub(crate) path: Phi<Option<SocketAddr>>,
+    /// Of the client's last description.
+    pub(crate) sdp_sha256: Option<[u8; 32]>,
     /// The data plane must have said so again by then.
     pub(crate) confirm_by: Option<Time>,
     /// Our offers are numbered from 1.
@@ -34,6 +43,9 @@ impl Link {
             connection,
             connected: false,
             admitted: false,
+            recording: false,
+            path: Phi::new(None),
+            sdp_sha256: None,
             confirm_by: None,
             offer_id: 0,
             restart_ice: false,

@@ -6,6 +6,7 @@
 //! time; what changes meanwhile goes into the next.
 
 use crate::context::Context;
+use crate::evidence::sdp_sha256;
 use crate::limits;
 use crate::link::Link;
 use crate::negotiation::{Connection, Host, Quirks, Role, SdpError, check_candidate};
@@ -84,9 +85,15 @@ impl Room {
         offer: &str,
     ) -> Result<String, SdpError> {
         let fresh = ctx.random.credentials();
-        self.publisher_link(member)?
-            .connection
-            .accept_offer(offer, fresh)?;
+        let link = self.publisher_link(member)?;
+        let accepted = link.connection.accept_offer(offer, fresh);
+        match accepted {
+            Ok(_) => link.sdp_sha256 = Some(sdp_sha256(offer)),
+            Err(error) => {
+                self.tell_refused(ctx, member, error);
+                return Err(error);
+            }
+        }
         self.volatile.unsynced.insert(member);
         self.volatile.unnegotiated.insert(member);
         self.volatile.changed = true;
@@ -145,12 +152,16 @@ impl Room {
         }
         match link.connection.accept_answer(&answer.sdp) {
             Ok(_) => {
+                link.sdp_sha256 = Some(sdp_sha256(&answer.sdp));
                 self.volatile.unsynced.insert(member);
                 self.volatile.unnegotiated.insert(member);
                 self.volatile.changed = true;
                 self.refuse_unknown_codecs(ctx, member);
             }
-            Err(error) => self.refuse_description(ctx, member, error),
+            Err(error) => {
+                self.tell_refused(ctx, member, error);
+                self.refuse_description(ctx, member, error);
+            }
         }
     }
 

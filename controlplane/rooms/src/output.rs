@@ -1,7 +1,8 @@
 //! What the rooms tell the edges.
 
 use crate::input::{Claims, SessionId};
-use bedside_protocol::CommandFrame;
+use bedside_audit::Event;
+use bedside_protocol::{CommandFrame, PeerId, RoomId};
 use livekit_protocol as proto;
 use std::fmt;
 
@@ -43,6 +44,18 @@ pub enum Output {
     },
     /// Deliver to the configured webhooks, in order within a room.
     Webhook(Box<proto::WebhookEvent>),
+    /// Note in the audit log.
+    Audit(Box<Event>),
+    /// Record in the audit log that a peer connection is open, and answer with
+    /// [`Input::Recorded`](crate::Input::Recorded) once that is durable: its media waits for it.
+    Opened {
+        /// What to record.
+        event: Box<Event>,
+        /// Whose.
+        room: RoomId,
+        /// Which.
+        peer: PeerId,
+    },
 }
 
 impl fmt::Debug for Output {
@@ -56,6 +69,8 @@ impl fmt::Debug for Output {
             Self::RoomChanged { room } => write!(f, "RoomChanged({room})"),
             Self::RoomFinished { room } => write!(f, "RoomFinished({room})"),
             Self::Webhook(event) => write!(f, "Webhook({}, ..)", event.event),
+            Self::Audit(event) => write!(f, "Audit({}, ..)", event.action.name()),
+            Self::Opened { peer, .. } => write!(f, "Opened({peer}, ..)"),
         }
     }
 }

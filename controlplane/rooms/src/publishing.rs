@@ -14,6 +14,7 @@ use crate::participant::Participant;
 use crate::published::{Published, Stage};
 use crate::room::{Member, Room};
 use crate::subscribing::is_stereo;
+use bedside_audit::Action;
 use bedside_protocol::{Codec, MediaKind, Mid, Relay, Track, TrackId};
 use livekit_protocol as proto;
 use proto::request_response::{Reason, Request};
@@ -313,6 +314,7 @@ impl Room {
         self.volatile.unsynced.insert(member);
         self.volatile.demand.insert(id);
         let publisher = self.brief_info(member);
+        self.tell_track(ctx, Action::TrackPublish, member, &info);
         self.webhook(ctx, "track_published", publisher, Some(info));
         self.update_subscribers_of(ctx, id);
     }
@@ -359,6 +361,7 @@ impl Room {
         if track.live().is_some() {
             self.participant_changed(member);
             let publisher = self.brief_info(member);
+            self.tell_track(ctx, Action::TrackUnpublish, member, &track.info);
             self.webhook(ctx, "track_unpublished", publisher, Some(track.info));
         }
         let next = self

@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::data::Replay;
 use crate::dataplane::Sent;
+use crate::evidence::left_by;
 use crate::input::{SessionId, Time};
 use crate::limits;
 use crate::output::{CloseHow, Output};
@@ -229,6 +230,7 @@ impl Room {
         for (_, track) in tracks {
             self.remove_track(ctx, track);
         }
+        self.tell_leave(ctx, member, reason);
         let Some(participant) = self.members.remove(&member) else {
             return;
         };
@@ -307,6 +309,7 @@ impl Room {
             self.remove(ctx, member, reason, Some(Action::Disconnect));
         }
         self.volatile.finished = true;
+        self.tell_room_close(ctx, left_by(reason));
         let mut event = self.webhook_event(ctx, "room_finished");
         event.room_end_reason = end as i32;
         ctx.outputs.push_back(Output::Webhook(Box::new(event)));

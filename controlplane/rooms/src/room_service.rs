@@ -384,6 +384,7 @@ impl Room {
         for track in revoked {
             self.revoke_track(ctx, track);
         }
+        self.tell_permission(ctx, member);
         self.update_subscriptions_of(ctx, member);
         self.participant_changed(member);
         self.refresh_token_if_due(ctx, member);

@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::context::{Context, Counters};
+use crate::evidence::orphaned;
 use crate::input::{Claims, DataplaneInput, Input, Join, JoinParameters, SessionId, Time};
 use crate::joining::{Entrance, check_claims};
 use crate::limits;
@@ -13,7 +14,9 @@ use crate::random::Random;
 use crate::room::{Member, Room, Settings, Volatile};
 use crate::snapshot::Snapshot;
 use crate::status::Status;
-use bedside_protocol::{BootId, Command, EventFrame, Phi, RoomId, Welcome, WorkerId};
+use bedside_protocol::{
+    BootId, CloseReason, Command, Event, EventFrame, Phi, RoomId, Welcome, WorkerId,
+};
 use livekit_protocol as proto;
 use proto::participant_info::Kind;
 use proto::signal_response::Message;
@@ -162,7 +165,13 @@ impl Rooms {
             }
             Input::Dataplane(DataplaneInput::Connected(welcome)) => self.connected(now, welcome),
             Input::Dataplane(DataplaneInput::Event(event)) => self.event(now, *event),
+            Input::Dataplane(DataplaneInput::Spooled(boot, event)) => {
+                self.spooled(now, boot, &event);
+            }
             Input::Dataplane(DataplaneInput::Disconnected) => self.dataplane = None,
+            Input::Recorded { room, peer } => {
+                self.with_room(now, room, |room, _| room.recorded(peer));
+            }
         }
     }
 
@@ -343,6 +352,7 @@ impl Rooms {
         self.insert(room);
         self.with_room(now, id, |room, ctx| {
             room.webhook(ctx, "room_started", None, None);
+            room.tell_room_open(ctx);
         });
         Ok(id)
     }
@@ -401,9 +411,35 @@ impl Rooms {
         let missing = frame.sequence.saturating_sub(*last).saturating_sub(1);
         *last = frame.sequence.max(*last);
         self.counters.events_lost += missing;
-        self.with_room(now, frame.room, |room, ctx| {
-            room.handle_event(ctx, frame.event);
-        });
+        let EventFrame {
+            room, at_us, event, ..
+        } = frame;
+        if self.rooms.contains_key(&room) {
+            self.with_room(now, room, |room, ctx| room.handle_event(ctx, at_us, event));
+        } else if let (true, Some(boot)) = (event.is_evidence(), self.boot) {
+            self.orphaned(boot, at_us, &event);
+        }
+    }
+
+    /// For the records alone: what it is about is gone.
+    fn spooled(&mut self, now: Time, boot: BootId, frame: &EventFrame) {
+        let room = self.rooms.get(&frame.room).map(|room| room.boot);
+        if room == Some(boot) {
+            self.with_room(now, frame.room, |room, ctx| {
+                room.handle_spooled(ctx, frame.at_us, &frame.event);
+            });
+        } else {
+            self.orphaned(boot, frame.at_us, &frame.event);
+        }
+    }
+
+    /// The end of what a room removed before it ended is in the records already.
+    fn orphaned(&mut self, boot: BootId, at_us: u64, event: &Event) {
+        let removed = CloseReason::Removed;
+        if !matches!(event, Event::PeerClosed { reason, .. } if *reason == removed) {
+            let event = orphaned(boot, at_us, event);
+            self.outputs.push_back(Output::Audit(Box::new(event)));
+        }
     }
 
     fn with_session(

@@ -3,6 +3,7 @@
 
 mod data;
 mod dataplane;
+mod evidence;
 mod joining;
 mod plane;
 mod properties;
@@ -42,6 +43,12 @@ struct World {
     /// Of the control plane; each has its own seed.
     restarts: u8,
     webhooks: Vec<proto::WebhookEvent>,
+    /// What the audit log was told, in order.
+    records: Vec<bedside_audit::Event>,
+    /// Whether records become durable at once.
+    log_is_writable: bool,
+    /// Peers whose opening is not durable.
+    unrecorded: Vec<(RoomId, PeerId)>,
     /// Refreshed tokens' claims.
     refreshed: Vec<(SessionId, Claims)>,
     /// Snapshots as the server would store them.
@@ -88,6 +95,9 @@ impl World {
             last_sequence: 0,
             restarts: 0,
             webhooks: Vec::new(),
+            records: Vec::new(),
+            log_is_writable: true,
+            unrecorded: Vec::new(),
             refreshed: Vec::new(),
             stored: BTreeMap::new(),
         };
@@ -141,6 +151,15 @@ impl World {
                     self.stored.remove(&room);
                 }
                 Output::Webhook(event) => self.webhooks.push(*event),
+                Output::Audit(event) => self.records.push(*event),
+                Output::Opened { event, room, peer } => {
+                    self.records.push(*event);
+                    if self.log_is_writable {
+                        self.rooms.handle(self.now, Input::Recorded { room, peer });
+                    } else {
+                        self.unrecorded.push((room, peer));
+                    }
+                }
             }
         }
     }
@@ -207,6 +226,7 @@ impl World {
         let frame = EventFrame {
             worker: WorkerId(0),
             sequence: self.last_sequence,
+            record: event.is_evidence().then_some(self.last_sequence),
             at_us: self.now.0,
             room,
             event,

@@ -6,12 +6,15 @@ mod outbox;
 pub(crate) use outbox::Outbox;
 
 use crate::app::Stopped;
+use crate::evidence;
 use crate::limits::{DATAPLANE_BYTES_WAITING_MAX, DATAPLANE_RETRY, DATAPLANE_WELCOME_TIMEOUT};
 use crate::rooms::RoomsHandle;
+use bedside_audit::{Action, Actor, Event, Outcome, Purpose};
+use bedside_ledger::Ledger;
 use bedside_protocol::frame::{self, Decoder};
 use bedside_protocol::{
     BootId, DataplaneConfig, FromControl, FromDataplane, Generation, Hello, PROTOCOL_VERSION,
-    Refusal, Welcome,
+    Refusal, Secret, SpoolDamage, Spooled, Welcome,
 };
 use std::collections::BTreeSet;
 use std::io;
@@ -47,9 +50,11 @@ pub(crate) struct Client {
     pub(crate) socket: PathBuf,
     pub(crate) generation: Generation,
     pub(crate) config: DataplaneConfig,
+    pub(crate) spool_key: Secret<[u8; 32]>,
     /// Told to clients in place of the addresses that the data plane names.
     pub(crate) public_addresses: Vec<IpAddr>,
     pub(crate) rooms: RoomsHandle,
+    pub(crate) ledger: Ledger,
     pub(crate) status: watch::Sender<DataplaneStatus>,
 }
 
@@ -129,6 +134,7 @@ impl Client {
             version: PROTOCOL_VERSION,
             generation: self.generation,
             config: self.config.clone(),
+            spool_key: self.spool_key.clone(),
         });
         let mut bytes = Vec::new();
         frame::encode(&hello, &mut bytes)?;
@@ -146,11 +152,41 @@ impl Client {
                 theirs: PROTOCOL_VERSION,
             })),
             FromDataplane::Refusal(refusal) => Err(Failure::Refused(refusal)),
-            FromDataplane::Event(_) => Err(Failure::OutOfPlace),
+            FromDataplane::Spooled { .. } | FromDataplane::Event(_) => Err(Failure::OutOfPlace),
         }
     }
 
-    async fn carry(&self, stream: UnixStream, decoder: Decoder, mut welcome: Welcome) -> Failure {
+    /// Tells the log of a connection, or of its end.
+    fn note(&self, boot: BootId, engine: &str, lost: Option<&'static str>) {
+        let mut event = evidence::access::event(Action::DataplaneConnection, Actor::SYSTEM);
+        event.purpose = Purpose::Operations;
+        if lost.is_some() {
+            (event.outcome, event.reason) = (Outcome::Failed, lost);
+        }
+        event.facts.insert("boot", boot.to_string().into());
+        event.facts.insert("engine", engine.into());
+        event.facts.insert("generation", self.generation.0.into());
+        self.ledger.note(event);
+    }
+
+    async fn carry(&self, stream: UnixStream, decoder: Decoder, welcome: Welcome) -> Failure {
+        let (boot, engine) = (welcome.boot, welcome.engine.clone());
+        self.note(boot, &engine, None);
+        let failure = self.carry_on(stream, decoder, welcome).await;
+        let lost = match failure {
+            Failure::Stopping => "stopping",
+            _ => "lost",
+        };
+        self.note(boot, &engine, Some(lost));
+        failure
+    }
+
+    async fn carry_on(
+        &self,
+        stream: UnixStream,
+        mut decoder: Decoder,
+        mut welcome: Welcome,
+    ) -> Failure {
         tracing::info!(
             boot = %welcome.boot,
             engine = welcome.engine,
@@ -171,8 +207,25 @@ impl Client {
                 .map(|worker| worker.addresses.clone())
                 .collect(),
         };
-        let (reader, writer) = stream.into_split();
+        let (mut reader, writer) = stream.into_split();
         let outbox = Outbox::new(DATAPLANE_BYTES_WAITING_MAX);
+        // What died with an earlier run comes before what is said of this one.
+        for spooled in welcome.spooled.clone() {
+            if spooled.damage.is_some() {
+                self.ledger.note(damaged(&spooled));
+            }
+            for _ in 0..spooled.records {
+                let (boot, event) = match next(&mut reader, &mut decoder).await {
+                    Ok(FromDataplane::Spooled { boot, event }) => (boot, Box::new(event)),
+                    Ok(_) => return Failure::OutOfPlace,
+                    Err(failure) => return failure,
+                };
+                let told = self.rooms.dataplane_spooled(boot, event, outbox.clone());
+                if told.await.is_err() {
+                    return Failure::Stopping;
+                }
+            }
+        }
         let connected = self.rooms.dataplane_connected(welcome, outbox.clone());
         if connected.await.is_err() {
             return Failure::Stopping;
@@ -184,6 +237,16 @@ impl Client {
             failure = transmit(writer, &outbox) => failure,
         }
     }
+}
+
+/// What an earlier run of the data plane had kept cannot be read whole.
+fn damaged(spooled: &Spooled) -> Event {
+    let mut event = evidence::access::event(Action::AuditGap, Actor::SYSTEM);
+    event.outcome = Outcome::Failed;
+    event.reason = spooled.damage.map(SpoolDamage::name);
+    event.facts.insert("boot", spooled.boot.to_string().into());
+    event.facts.insert("readable", spooled.records.into());
+    event
 }
 
 /// What clients are told: the public addresses, where any are configured, with the same ports.
@@ -204,7 +267,11 @@ async fn receive(mut reader: OwnedReadHalf, mut decoder: Decoder, rooms: &RoomsH
     loop {
         let event = match next(&mut reader, &mut decoder).await {
             Ok(FromDataplane::Event(event)) => event,
-            Ok(FromDataplane::Welcome(_) | FromDataplane::Refusal(_)) => {
+            Ok(
+                FromDataplane::Welcome(_)
+                | FromDataplane::Refusal(_)
+                | FromDataplane::Spooled { .. },
+            ) => {
                 return Failure::OutOfPlace;
             }
             Err(failure) => return failure,

@@ -275,3 +275,17 @@ pub const SPANS_DELAY: Duration = Duration::from_secs(1);
 
 /// Time for one post to the collector; then its spans are dropped and counted.
 pub const SPANS_POST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Events of the data plane that wait for the log; a log that cannot be written for hours fills it.
+/// More of them stay in the data plane, which is asked for them again.
+pub const EVIDENCE_WAITING_MAX: usize = 16_384;
+
+/// Events of the data plane that are handed to the ledger together: what it commits together.
+pub const EVIDENCE_PER_BATCH_MAX: usize = 256;
+
+/// Entries at the log's end that are looked through at start for evidence that the data plane may
+/// offer again: more than all workers of a host keep unacknowledged in memory.
+pub const KNOWN_ENTRIES_MAX: u32 = 16_384;
+
+/// Runs and workers of data planes whose last evidence is remembered: sixteen runs of the largest.
+pub const NUMBERS_MAX: usize = 4_096;

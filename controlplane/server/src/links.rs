@@ -28,7 +28,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use bedside_audit::{Action as Recorded, Actor, ActorKind, Role};
+use bedside_audit::{Action as Recorded, Actor, ActorKind, Outcome, Role};
 use bedside_policy::{Action, Resource};
 use bedside_protocol::Phi;
 use bedside_rooms::limits::NAME_BYTES_MAX;
@@ -93,12 +93,19 @@ pub(crate) async fn create(
 /// [`Removal::Error`]: the database; [`Removal::Refused`]: no such room or participant.
 pub(crate) async fn remove_participant(
     app: &App,
+    actor: Actor,
     request: proto::RoomParticipantIdentity,
 ) -> Result<proto::RemoveParticipantResponse, Removal> {
     // First the way back in, then the person.
     app.store
         .end_links_of(&request.room, &request.identity)
         .await?;
+    let mut event = events::event(Recorded::LinkEnd, actor);
+    event.room = Some(Phi::new(request.room.clone()));
+    event
+        .detail
+        .insert("identity", Phi::new(request.identity.clone()));
+    app.ledger.note(event);
     let removed = app
         .rooms
         .call(move |rooms, now| rooms.remove_participant(now, &request));
@@ -195,7 +202,9 @@ async fn join(
         .and_then(|host| host.to_str().ok())
         .ok_or(Refused::BadRequest)?;
     // A link that cannot be used now must not be used up.
-    if matches!(*app.dataplane.borrow(), DataplaneStatus::Disconnected(_)) {
+    if matches!(*app.dataplane.borrow(), DataplaneStatus::Disconnected(_))
+        || !app.ledger.is_writable()
+    {
         return Err(Refused::ServerUnavailable);
     }
     let digest = match &request.link {
@@ -203,7 +212,8 @@ async fn join(
         None => hash(cookie(&headers, SESSION_COOKIE).ok_or(Refused::SessionEnded)?),
     };
     let link = match &request.link {
-        Some(_) => open(app.store.look_up_link(&digest).await?)?,
+        Some(_) => open(app.store.look_up_link(&digest).await?)
+            .inspect_err(|refused| link_refused(&app, peer, &digest, *refused))?,
         None => match app.store.link_of_session(&digest).await? {
             LinkState::Open(link) => link,
             _ => return Err(Refused::SessionEnded),
@@ -229,7 +239,7 @@ async fn join(
     let policy = question.decide(&app, &principal, consult).await?;
     // Only now, so that a link which the policies refuse is not used up.
     let set_cookie = match &request.link {
-        Some(_) => Some(use_up(&app, &digest, &link).await?),
+        Some(_) => Some(use_up(&app, &principal, &digest, &link).await?),
         None => None,
     };
     let name = display_name(&request.display_name, &link);
@@ -272,10 +282,31 @@ pub(crate) async fn open_session(app: &App, headers: &HeaderMap) -> Option<(Dige
 }
 
 /// Uses a link up; the cookie that stands for it from now on.
-async fn use_up(app: &App, link: &Digest, found: &Link) -> Result<HeaderValue, Refused> {
+async fn use_up(
+    app: &App,
+    principal: &Principal,
+    link: &Digest,
+    found: &Link,
+) -> Result<HeaderValue, Refused> {
     let session = random_token()?;
     let digest = hash(&session);
-    open(step(Step::Store, app.store.use_link(link, &digest)).await?)?;
+    open(step(Step::Store, app.store.use_link(link, &digest)).await?).inspect_err(|refused| {
+        let address = principal.address.map(PeerAddress);
+        if let Some(address) = address {
+            link_refused(app, address, link, *refused);
+        }
+    })?;
+    let mut event = events::event(Recorded::LinkUse, principal.actor(None));
+    event.object = Some(events::link(link));
+    event.room = Some(Phi::new(found.room.clone()));
+    if Role::named(&found.role) == Some(Role::Patient) {
+        event.patient = Some(Phi::new(found.identity.clone()));
+    }
+    // It is used up either way: who cannot be recorded is not let in.
+    app.ledger
+        .record(event)
+        .await
+        .map_err(|_| Refused::ServerUnavailable)?;
     let left_s = found.expires_s.saturating_sub(now_s()).max(0);
     let cookie = format!(
         "{SESSION_COOKIE}={session}; Max-Age={left_s}; Path=/api; HttpOnly; Secure; \
@@ -343,6 +374,19 @@ fn open(state: LinkState) -> Result<Link, Refused> {
         LinkState::Expired => Err(Refused::LinkExpired),
         LinkState::Unknown => Err(Refused::LinkUnknown),
     }
+}
+
+/// A link was tried that is no good: used, expired, or never made.
+fn link_refused(app: &App, PeerAddress(address): PeerAddress, link: &Digest, refused: Refused) {
+    let mut event = events::event(Recorded::LinkUse, Actor::unknown(Some(address)));
+    event.object = Some(events::link(link));
+    event.outcome = Outcome::Denied;
+    event.reason = Some(match refused {
+        Refused::LinkUsed => "used",
+        Refused::LinkExpired => "expired",
+        _ => "unknown",
+    });
+    app.ledger.note(event);
 }
 
 /// 256 random bits, URL-safe.

@@ -7,8 +7,10 @@
 use crate::app::Stopped;
 use crate::clock::Clock;
 use crate::dataplane::Outbox;
+use crate::evidence::{Evidence, Item};
 use crate::limits::{
-    CLOSED_PEERS_WAITING_MAX, MAILBOX_MAX, REFRESHED_TOKEN_LIFETIME, SNAPSHOT_DELAY, SNAPSHOT_SHARE,
+    CLOSED_PEERS_WAITING_MAX, MAILBOX_MAX, NUMBERS_MAX, REFRESHED_TOKEN_LIFETIME, SNAPSHOT_DELAY,
+    SNAPSHOT_SHARE,
 };
 use crate::metrics::{Metrics, Tally};
 use crate::signal::queue::{Lost, Outgoing, Sender};
@@ -16,10 +18,13 @@ use crate::store::SnapshotChanges;
 use crate::telemetry::{Step, step};
 use crate::token::Tokens;
 use crate::webhooks::Webhooks;
-use bedside_protocol::{Event, EventFrame, PeerId, Welcome};
+use bedside_audit::{Action, Actor, Event, Outcome};
+use bedside_protocol::{
+    Acknowledge, BootId, Event as PlaneEvent, EventFrame, PeerId, RoomId, Welcome, WorkerId,
+};
 use bedside_rooms::{DataplaneInput, Input, Join, Output, Rooms, SessionId, Time};
 use livekit_protocol as proto;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -44,6 +49,7 @@ enum Mail {
     Join(Box<Join>, Sender),
     Input(Input),
     DataplaneConnected(Welcome, Outbox),
+    DataplaneSpooled(BootId, Box<EventFrame>, Outbox),
     Stop,
 }
 
@@ -57,6 +63,8 @@ pub(crate) struct Outlets {
     pub(crate) webhooks: Webhooks,
     /// Counts what the data plane reports.
     pub(crate) metrics: Metrics,
+    /// Keeps records.
+    pub(crate) evidence: Evidence,
 }
 
 impl RoomsHandle {
@@ -115,9 +123,24 @@ impl RoomsHandle {
         self.post(Mail::DataplaneConnected(welcome, outbox)).await
     }
 
+    /// An earlier run of the data plane had reported something, and nobody had taken it.
+    pub(crate) async fn dataplane_spooled(
+        &self,
+        boot: BootId,
+        event: Box<EventFrame>,
+        outbox: Outbox,
+    ) -> Result<(), Stopped> {
+        self.post(Mail::DataplaneSpooled(boot, event, outbox)).await
+    }
+
+    /// The record of a peer's opening is durable.
+    pub(crate) async fn recorded(&self, room: RoomId, peer: PeerId) -> Result<(), Stopped> {
+        self.post(Mail::Input(Input::Recorded { room, peer })).await
+    }
+
     /// The data plane reported something.
     pub(crate) async fn dataplane_event(&self, event: Box<EventFrame>) -> Result<(), Stopped> {
-        if let Event::PeerClosed { peer, .. } = event.event {
+        if let PlaneEvent::PeerClosed { peer, .. } = event.event {
             // On an error nobody waits for any.
             self.closed.send(peer).unwrap_or_default();
         }
@@ -167,6 +190,9 @@ pub(crate) fn rooms(
         outlets,
         sessions: HashMap::new(),
         outbox: None,
+        boot: None,
+        numbers: Numbers::default(),
+        recording: None,
         changed: BTreeSet::new(),
         finished: BTreeSet::new(),
         store_at: None,
@@ -183,6 +209,12 @@ struct Desk {
     outlets: Outlets,
     sessions: HashMap<SessionId, Sender>,
     outbox: Option<Outbox>,
+    /// The run of the data plane that is connected, or was last.
+    boot: Option<BootId>,
+    /// Which evidence has come.
+    numbers: Numbers,
+    /// What the event being worked on has for the log.
+    recording: Option<Item>,
     /// Rooms whose snapshot on disk is out of date.
     changed: BTreeSet<String>,
     /// Rooms whose snapshot is to be deleted.
@@ -232,11 +264,16 @@ impl Desk {
             }
             Mail::Input(input) => {
                 match &input {
+                    Input::Dataplane(DataplaneInput::Event(frame)) => {
+                        if let (Some(boot), Some(outbox)) = (self.boot, self.outbox.clone())
+                            && !self.begin_record(boot, frame, outbox)
+                        {
+                            return;
+                        }
+                        self.tally.event(&frame.event);
+                    }
                     Input::SessionClosed { session } => {
                         self.sessions.remove(session);
-                    }
-                    Input::Dataplane(DataplaneInput::Event(frame)) => {
-                        self.tally.event(&frame.event);
                     }
                     Input::Dataplane(DataplaneInput::Disconnected) => {
                         self.outbox = None;
@@ -246,8 +283,16 @@ impl Desk {
                 }
                 self.rooms.handle(now, input);
             }
+            Mail::DataplaneSpooled(boot, frame, outbox) => {
+                if self.begin_record(boot, &frame, outbox) {
+                    let input = DataplaneInput::Spooled(boot, frame);
+                    self.rooms.handle(now, Input::Dataplane(input));
+                }
+            }
             Mail::DataplaneConnected(welcome, outbox) => {
                 self.outbox = Some(outbox);
+                self.boot = Some(welcome.boot);
+                self.numbers.connected(&welcome);
                 let input = DataplaneInput::Connected(welcome);
                 self.rooms.handle(now, Input::Dataplane(input));
             }
@@ -257,6 +302,54 @@ impl Desk {
     fn drain(&mut self) {
         while let Some(output) = self.rooms.poll_output() {
             self.hand_on(output);
+        }
+        if let Some(item) = self.recording.take() {
+            self.outlets.evidence.record(item);
+        }
+    }
+
+    /// Gathers what follows from an event that is evidence, until all its outputs are handed on.
+    /// False for one that has come before: it is acknowledged in its turn, and that is all.
+    fn begin_record(&mut self, boot: BootId, frame: &EventFrame, outbox: Outbox) -> bool {
+        let Some(record) = frame.record else {
+            return true;
+        };
+        let worker = frame.worker;
+        let acknowledge = Acknowledge {
+            boot,
+            worker,
+            record,
+        };
+        self.recording = Some(Item {
+            events: Vec::new(),
+            opened: Vec::new(),
+            acknowledge: Some((acknowledge, outbox)),
+        });
+        match self.numbers.take(boot, worker, record) {
+            Place::Next => true,
+            Place::Again => false,
+            Place::After { missing } => {
+                self.outlets.evidence.note(gap(acknowledge, missing));
+                true
+            }
+        }
+    }
+
+    fn record(&mut self, mut event: Event, opened: Option<(RoomId, PeerId)>) {
+        match &mut self.recording {
+            Some(item) => {
+                if let Some((acknowledge, _)) = &item.acknowledge {
+                    number(&mut event, *acknowledge);
+                }
+                item.events.push(event);
+                item.opened.extend(opened);
+            }
+            None if opened.is_some() => self.outlets.evidence.record(Item {
+                events: vec![event],
+                opened: opened.into_iter().collect(),
+                acknowledge: None,
+            }),
+            None => self.outlets.evidence.note(event),
         }
     }
 
@@ -295,6 +388,8 @@ impl Desk {
                 self.store_soon();
             }
             Output::Webhook(event) => self.outlets.webhooks.send(&event),
+            Output::Audit(event) => self.record(*event, None),
+            Output::Opened { event, room, peer } => self.record(*event, Some((room, peer))),
         }
     }
 
@@ -347,9 +442,78 @@ impl Desk {
     }
 }
 
+/// The last evidence of each worker that has come, in this run.
+#[derive(Debug, Default)]
+struct Numbers {
+    last: BTreeMap<(BootId, WorkerId), u64>,
+}
+
+/// Where evidence stands in its worker's sequence.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    Next,
+    /// It has come before.
+    Again,
+    /// So many before it are lost.
+    After {
+        missing: u64,
+    },
+}
+
+impl Numbers {
+    /// What a data plane has been acknowledged does not come again.
+    fn connected(&mut self, welcome: &Welcome) {
+        while self.last.len() > NUMBERS_MAX {
+            self.last.pop_first();
+        }
+        for info in &welcome.workers {
+            let last = self.last.entry((welcome.boot, info.worker)).or_default();
+            *last = info.acknowledged.max(*last);
+        }
+    }
+
+    fn take(&mut self, boot: BootId, worker: WorkerId, record: u64) -> Place {
+        // Of an earlier run, nobody knows what was acknowledged.
+        let last = self
+            .last
+            .entry((boot, worker))
+            .or_insert(record.saturating_sub(1));
+        if record <= *last {
+            return Place::Again;
+        }
+        let missing = record - *last - 1;
+        *last = record;
+        match missing {
+            0 => Place::Next,
+            missing => Place::After { missing },
+        }
+    }
+}
+
+/// Says which evidence an event is made of, so that it is known when it comes again.
+fn number(event: &mut Event, of: Acknowledge) {
+    let facts = &mut event.facts;
+    facts.insert("boot", of.boot.to_string().into());
+    facts.insert("worker", u64::from(of.worker.0).into());
+    facts.insert("record", of.record.into());
+}
+
+/// Evidence is missing before this.
+fn gap(before: Acknowledge, missing: u64) -> Event {
+    let mut event = crate::evidence::access::event(Action::AuditGap, Actor::SYSTEM);
+    event.outcome = Outcome::Failed;
+    event.reason = Some("dataplane_events_lost");
+    event.facts.insert("missing", missing.into());
+    number(&mut event, before);
+    event
+}
+
 async fn sleep_until_some(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

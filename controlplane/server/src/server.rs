@@ -6,6 +6,7 @@ use crate::breakglass::Entries;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dataplane::{Client, DataplaneStatus};
+use crate::evidence::{self, Keeper, Known};
 use crate::identity::{Identity, sessions};
 use crate::keys::{ApiKeys, KeyFile};
 use crate::listener::{Front, bind};
@@ -17,8 +18,8 @@ use crate::tls::{self, Certificate};
 use crate::token::Tokens;
 use crate::waiting::WaitingRoom;
 use crate::watch::Watch;
-use crate::{Error, authorize, breakglass, changes, evidence, files, http, links, webhooks};
-use bedside_audit::Actor;
+use crate::{Error, authorize, breakglass, changes, files, http, links, webhooks};
+use bedside_audit::{Action, Actor, Event};
 use bedside_ledger::Ledger;
 use bedside_policy::Policies;
 use bedside_protocol::{Generation, Secret};
@@ -83,6 +84,8 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     tokens.refusals().load(store.revocations().await?);
     let incarnation = store.incarnation().await?;
     let generation = incarnation.generation;
+    ledger.note(evidence::node(Action::NodeStart, &config, generation));
+    let stopped = evidence::node(Action::NodeStop, &config, generation);
     let clock = Clock::start();
     changes::record_configuration(&ledger, &store, &config, clock.now()).await?;
     changes::record_agreements(&ledger, &store, &config, clock.now()).await?;
@@ -94,11 +97,14 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     );
     let (snapshots, changes) = mpsc::channel(1);
     let (webhooks, deliveries) = webhooks::webhooks(&config.webhooks, &tokens, &metrics)?;
+    let known = Known::read(&ledger).await?;
+    let (evidence, items) = evidence::evidence(ledger.clone());
     let outlets = Outlets {
         tokens: tokens.clone(),
         snapshots,
         webhooks,
         metrics: metrics.clone(),
+        evidence,
     };
     let (rooms, desk) = rooms(restored, clock, outlets);
     let disconnected = DataplaneStatus::Disconnected("not tried yet".to_owned());
@@ -107,6 +113,8 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         socket: config.dataplane_socket.clone(),
         generation,
         config: config.dataplane(),
+        spool_key: evidence::spool_key(&config.data_directory)?,
+        ledger: ledger.clone(),
         public_addresses: config.media.public_addresses.clone(),
         rooms: rooms.clone(),
         status,
@@ -165,6 +173,14 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     let writer = tokio::spawn(store.clone().write_snapshots(changes));
     let mut tasks = Tasks::default();
     tasks.ending.spawn(named("rooms", desk));
+    let keeper = Keeper::new(
+        items,
+        ledger.clone(),
+        known,
+        rooms.clone(),
+        stopping.clone(),
+    );
+    tasks.ending.spawn(named("evidence", keeper.run()));
     tasks
         .endless
         .spawn(named("data-plane client", client.run()));
@@ -211,6 +227,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         rooms,
         store,
         ledger,
+        stopped,
         stop,
         tasks,
         writer,
@@ -235,6 +252,8 @@ pub struct Running {
     pub(crate) rooms: RoomsHandle,
     pub(crate) store: Store,
     pub(crate) ledger: Ledger,
+    /// The record of its end.
+    stopped: Event,
     stop: channel::Sender<bool>,
     tasks: Tasks,
     writer: JoinHandle<()>,
@@ -309,8 +328,9 @@ impl Running {
         if self.writer.await.is_err() {
             tracing::error!("the task that stores room snapshots has failed");
         }
-        self.ledger.close().await;
         self.store.close().await;
+        self.stopped.at_us = evidence::access::now_us();
+        self.ledger.note(self.stopped);
         self.ledger.close().await;
     }
 }

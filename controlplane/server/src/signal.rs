@@ -12,13 +12,16 @@ pub(crate) mod wire;
 
 use crate::app::App;
 use crate::authorize::{Asking, Routes, by_token};
+use crate::evidence::access::{self, Door};
 use crate::http::{Refused, cors};
+use crate::identity::Principal;
 use crate::limits::{MESSAGE_BYTES_MAX, SESSION_BYTES_WAITING_MAX};
 use crate::metrics::{Entrance, Verdict};
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::{IntoResponse as _, Response};
+use bedside_audit::PolicyDecision;
 use bedside_policy::{Action, Resource};
 use bedside_protocol::Phi;
 use bedside_rooms::{Claims, JoinParameters, Refusal};
@@ -82,7 +85,7 @@ async fn connect(
         return (StatusCode::NOT_FOUND, "a WebSocket upgrade is needed here").into_response();
     };
     let started = Instant::now();
-    let admitted = admit(&app, asking, version, parts).await;
+    let admitted = enter(&app, asking, version, parts).await;
     let verdict = admitted
         .as_ref()
         .map_or(Verdict::Refused, |_| Verdict::Done);
@@ -108,20 +111,46 @@ async fn connect(
 }
 
 async fn validate(app: App, asking: &Asking, version: Version, parts: &Parts) -> Response {
-    match admit(&app, asking, version, parts).await {
-        Ok(_) => "success".into_response(),
+    // The token first: whoever has none gets nothing decompressed.
+    let admitted = match by_token(&app, parts) {
+        Ok((principal, claims)) => {
+            let admitted = admit(&app, asking, version, parts, &principal, claims).await;
+            admitted.map(|_| ())
+        }
+        Err(refusal) => Err(refusal),
+    };
+    match admitted.and_then(|()| access::check_writable(&app.ledger)) {
+        Ok(()) => "success".into_response(),
         Err(refusal) => Refused(refusal).into_response(),
     }
 }
 
-/// The token first: whoever has none gets nothing decompressed.
-async fn admit(
+/// Lets somebody in, once the log has it: the rooms hear of nobody before.
+async fn enter(
     app: &App,
     asking: &Asking,
     version: Version,
     parts: &Parts,
 ) -> Result<(Claims, JoinParameters), Refusal> {
-    let (principal, claims) = by_token(app, parts)?;
+    let (principal, claims) = by_token(app, parts)
+        .inspect_err(|refusal| access::token_refused(&app.ledger, parts, refusal))?;
+    let door = Door::new(&principal, &claims, "signalling");
+    let admitted = admit(app, asking, version, parts, &principal, claims).await;
+    let (claims, parameters, policy) =
+        admitted.inspect_err(|refusal| door.turn_away(&app.ledger, refusal))?;
+    let door = door.resumes(parameters.resume.is_some()).decided(policy);
+    door.open(&app.ledger).await?;
+    Ok((claims, parameters))
+}
+
+async fn admit(
+    app: &App,
+    asking: &Asking,
+    version: Version,
+    parts: &Parts,
+    principal: &Principal,
+    claims: Claims,
+) -> Result<(Claims, JoinParameters, PolicyDecision), Refusal> {
     let query = parts.uri.query().unwrap_or_default();
     let mut parameters = match version {
         Version::V0 => query::parse(query)?,
@@ -138,8 +167,8 @@ async fn admit(
     checked?;
     let room = claims.video.as_ref().map(|grant| grant.room.clone());
     let consult = Resource::Consult(Phi::new(room.unwrap_or_default()));
-    asking.decide(app, &principal, consult).await?;
-    Ok((claims, parameters))
+    let policy = asking.decide(app, principal, consult).await?;
+    Ok((claims, parameters, policy))
 }
 
 fn bad_request(reason: impl Into<String>) -> Refusal {

@@ -4,6 +4,7 @@ mod access;
 mod admin;
 pub(crate) mod client;
 mod dataplane;
+mod evidence;
 mod headers;
 mod links;
 mod matrix;

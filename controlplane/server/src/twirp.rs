@@ -9,6 +9,7 @@ mod problem;
 
 use crate::app::App;
 use crate::authorize::{Asking, Routes, by_token};
+use crate::evidence::access;
 use crate::http::cors;
 use crate::identity::Principal;
 use crate::limits::TWIRP_BODY_BYTES_MAX;
@@ -100,22 +101,35 @@ async fn call(State(app): State<App>, asking: Asking, request: Request) -> Respo
             .filter(|_| parts.method == Method::POST)
             .ok_or_else(|| Problem::bad_route(&parts, "there is no such method"))?;
         let encoding = Encoding::of(&parts)?;
-        let (principal, claims) = by_token(&app, &parts)?;
+        let (principal, claims) = by_token(&app, &parts)
+            .inspect_err(|refusal| access::token_refused(&app.ledger, &parts, refusal))?;
+        let actor = principal.actor(None);
         let body = to_bytes(body, TWIRP_BODY_BYTES_MAX).await.map_err(|_| {
             Problem::new("malformed", "the body is too long or did not arrive whole")
         })?;
         let exchange = Exchange {
-            app,
+            app: app.clone(),
             asking,
             principal,
             grant: claims.video.unwrap_or_default(),
             encoding,
             body,
         };
-        exchange.run(method, &parts).await
+        let room = exchange.grant.room.clone();
+        let answer = exchange.run(method, &parts).await;
+        let known = METHODS.iter().map(|(path, _)| *path);
+        let known = known.filter_map(|path| path.strip_prefix(SERVICE));
+        if let Some(method) = known.into_iter().find(|known| *known == method) {
+            let result = answer.as_ref().map(|_| ()).map_err(Problem::outcome);
+            app.ledger
+                .note(access::api_call(actor, method, Some(room), result));
+        }
+        answer
     };
     answer.await.unwrap_or_else(Problem::into_response)
 }
+
+const SERVICE: &str = "/twirp/livekit.RoomService/";
 
 /// How bodies are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -213,7 +227,8 @@ impl Exchange {
             "RemoveParticipant" => {
                 let request: proto::RoomParticipantIdentity = self.read()?;
                 self.administers(&request.room).await?;
-                let removed = links::remove_participant(&self.app, request).await?;
+                let actor = self.principal.actor(None);
+                let removed = links::remove_participant(&self.app, actor, request).await?;
                 Ok(self.encoding.encode(&removed))
             }
             "MutePublishedTrack" => {

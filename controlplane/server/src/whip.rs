@@ -6,6 +6,7 @@
 
 use crate::app::App;
 use crate::authorize::{Asking, Routes, by_token};
+use crate::evidence::access::{self, Door};
 use crate::http::{Refused, cors};
 use crate::limits::{ENTITY_TAGS_MAX, SDP_BYTES_MAX};
 use crate::metrics::{Entrance, Verdict};
@@ -69,13 +70,17 @@ async fn begin(
     + 'static,
 ) -> Result<Response, Refused> {
     let (parts, body) = request.into_parts();
-    let claims = taking_part(&app, &asking, &parts).await?;
+    let way = if path == "/whip" { "whip" } else { "whep" };
+    let (claims, door) = taking_part(&app, &asking, &parts, way).await?;
     let offer = text(&parts.headers, SDP, body).await?;
+    // The log first: the rooms hear of nobody before.
+    door.open(&app.ledger).await.map_err(Refused)?;
     let answer = app
         .rooms
         .call(move |rooms, now| start(rooms, now, &claims, &offer))
         .await
-        .map_err(|stopped| Refused(stopped.into()))?
+        .unwrap_or_else(|stopped| Err(stopped.into()))
+        .inspect_err(|refusal| door.turn_away(&app.ledger, refusal))
         .map_err(Refused)?;
     let mut response = (StatusCode::CREATED, answer.sdp).into_response();
     let headers = response.headers_mut();
@@ -87,13 +92,24 @@ async fn begin(
 }
 
 /// The claims of a token with which somebody may take part in its room.
-async fn taking_part(app: &App, asking: &Asking, parts: &Parts) -> Result<Claims, Refused> {
-    let (principal, claims) = by_token(app, parts).map_err(Refused)?;
+async fn taking_part(
+    app: &App,
+    asking: &Asking,
+    parts: &Parts,
+    way: &'static str,
+) -> Result<(Claims, Door), Refused> {
+    let (principal, claims) = by_token(app, parts)
+        .inspect_err(|refusal| access::token_refused(&app.ledger, parts, refusal))
+        .map_err(Refused)?;
+    let door = Door::new(&principal, &claims, way);
     let room = claims.video.as_ref().map(|grant| grant.room.clone());
     let consult = Resource::Consult(Phi::new(room.unwrap_or_default()));
     let decided = asking.decide(app, &principal, consult).await;
-    decided.map_err(|denied| Refused(denied.into()))?;
-    Ok(claims)
+    let policy = decided
+        .map_err(Refusal::from)
+        .inspect_err(|refusal| door.turn_away(&app.ledger, refusal))
+        .map_err(Refused)?;
+    Ok((claims, door.decided(policy)))
 }
 
 async fn change(
@@ -103,7 +119,7 @@ async fn change(
     request: Request,
 ) -> Result<Response, Refused> {
     let (parts, body) = request.into_parts();
-    taking_part(&app, &asking, &parts).await?;
+    taking_part(&app, &asking, &parts, "session").await?;
     let tags = if_match(&parts.headers)?;
     let fragment = text(&parts.headers, FRAGMENT, body).await?;
     let resource = WebrtcResource(session);
@@ -139,7 +155,7 @@ async fn end(
     request: Request,
 ) -> Result<StatusCode, Refused> {
     let (parts, _) = request.into_parts();
-    taking_part(&app, &asking, &parts).await?;
+    taking_part(&app, &asking, &parts, "session").await?;
     app.rooms
         .call(move |rooms, now| rooms.webrtc_end(now, &WebrtcResource(session)))
         .await

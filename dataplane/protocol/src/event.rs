@@ -5,13 +5,19 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// An event with its place in the worker's sequence. A gap in `sequence` means that events were
-/// lost while no control plane was connected; the receiver records it.
+/// dropped while no control plane was connected; a gap in `record`, that evidence is lost, which the
+/// receiver records.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct EventFrame {
     /// Which worker's sequence.
     pub worker: WorkerId,
     /// Counts from 1 in each boot and worker.
     pub sequence: u64,
+    /// For evidence ([`Event::is_evidence`]): counts from 1 in each boot and worker. The data plane
+    /// keeps the event until it is acknowledged by this number, and may send it again until then:
+    /// boot, worker and number together say whether it is known already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<u64>,
     /// When, in microseconds since the Unix epoch.
     pub at_us: u64,
     /// The room.
@@ -108,6 +114,21 @@ pub enum Event {
         /// Why, in words for the operator; without anything personal.
         reason: String,
     },
+}
+
+impl Event {
+    /// Whether the audit log has to have it (45 CFR 164.312(b)): who was connected, how, and what
+    /// was refused.
+    #[must_use]
+    pub const fn is_evidence(&self) -> bool {
+        matches!(
+            self,
+            Self::PeerConnected { .. }
+                | Self::PeerDisconnected { .. }
+                | Self::PeerClosed { .. }
+                | Self::Refused { .. }
+        )
+    }
 }
 
 /// Version that DTLS agreed on.

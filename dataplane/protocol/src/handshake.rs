@@ -1,6 +1,6 @@
 //! The first frame each way, and the frame types of each direction.
 
-use crate::{BootId, CommandFrame, EventFrame, Generation, RoomId, WorkerId};
+use crate::{BootId, CommandFrame, EventFrame, Generation, RoomId, Secret, WorkerId, exposed};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
@@ -15,6 +15,8 @@ pub enum FromControl {
     Hello(Hello),
     /// After [`Welcome`].
     Command(CommandFrame),
+    /// After [`Welcome`].
+    Acknowledge(Acknowledge),
 }
 
 /// Everything that the data plane may send.
@@ -25,8 +27,27 @@ pub enum FromDataplane {
     Welcome(Welcome),
     /// Answer to one that is not; the connection is then closed.
     Refusal(Refusal),
-    /// After [`Welcome`].
+    /// Right after [`Welcome`]: what earlier boots had to say and nobody acknowledged, as many as
+    /// [`Welcome::spooled`] says.
+    Spooled {
+        /// The run of the process that it is from.
+        boot: BootId,
+        /// What happened then.
+        event: EventFrame,
+    },
+    /// After those.
     Event(EventFrame),
+}
+
+/// The records of a worker's evidence, up to this number, are durable: the data plane forgets it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Acknowledge {
+    /// This run of the data plane, or an earlier one whose evidence was offered.
+    pub boot: BootId,
+    /// Whose evidence.
+    pub worker: WorkerId,
+    /// [`EventFrame::record`] of the last one.
+    pub record: u64,
 }
 
 /// The control plane's first frame.
@@ -39,6 +60,10 @@ pub struct Hello {
     /// The data plane's whole configuration. The first one after a start is put into force;
     /// a later one must be equal.
     pub config: DataplaneConfig,
+    /// What the data plane encrypts evidence with that nobody takes. The same in each incarnation
+    /// of a control plane: it opens the files of the one before.
+    #[serde(serialize_with = "exposed")]
+    pub spool_key: Secret<[u8; 32]>,
 }
 
 /// The data plane's whole configuration.
@@ -79,6 +104,43 @@ pub struct Welcome {
     pub engine: String,
     /// One a worker.
     pub workers: Vec<WorkerInfo>,
+    /// Evidence of earlier boots that nobody has acknowledged, one a boot.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spooled: Vec<Spooled>,
+}
+
+/// What is left of an earlier boot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Spooled {
+    /// Which boot.
+    pub boot: BootId,
+    /// How many [`FromDataplane::Spooled`] follow of it.
+    pub records: u64,
+    /// What is wrong with its file: what follows there is lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub damage: Option<SpoolDamage>,
+}
+
+/// What can be wrong with a file of evidence.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpoolDamage {
+    /// It ends within a record: the process or the machine died while it was written.
+    TornTail,
+    /// A record, or the first one if none can be read, is not what was written there, or was
+    /// written under another key.
+    Unreadable,
+}
+
+impl SpoolDamage {
+    /// As it stands in a record of the audit log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TornTail => "torn_tail",
+            Self::Unreadable => "unreadable",
+        }
+    }
 }
 
 /// A worker as the control plane needs to know it.
@@ -93,6 +155,10 @@ pub struct WorkerInfo {
     /// Number of the last event that a control plane was sent. The next one is greater by one, by
     /// more if events were dropped meanwhile.
     pub sequence: u64,
+    /// Number of the last evidence that was acknowledged ([`EventFrame::record`]). What follows is
+    /// sent, again if need be.
+    #[serde(default)]
+    pub acknowledged: u64,
 }
 
 /// Why a [`Hello`] was not accepted.

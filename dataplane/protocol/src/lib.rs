@@ -12,6 +12,9 @@
 //! [`Command::Reconcile`]. Whatever the data plane holds of an older generation and was not
 //! named again is then removed. A command whose generation is older than the newest one seen is
 //! ignored and counted, so that a control plane that was replaced cannot undo its successor.
+//!
+//! **Evidence.** Events that the audit log has to have are numbered a second time, kept by the data
+//! plane, on disk if nobody takes them, and sent again until they are acknowledged.
 #![forbid(unsafe_code)]
 
 mod command;
@@ -29,8 +32,8 @@ pub use event::{
     SpeakerLevel, SrtpProfile, TrackStatistics,
 };
 pub use handshake::{
-    DataplaneConfig, FromControl, FromDataplane, Hello, PROTOCOL_VERSION, Policy, Refusal, Welcome,
-    WorkerInfo,
+    Acknowledge, DataplaneConfig, FromControl, FromDataplane, Hello, PROTOCOL_VERSION, Policy,
+    Refusal, SpoolDamage, Spooled, Welcome, WorkerInfo,
 };
 pub use ids::{BootId, Generation, PeerId, RoomId, TrackId, WorkerId};
 pub use media::{

@@ -29,6 +29,10 @@ pub const SUBSCRIPTIONS_PER_PEER_MAX: usize = 500;
 /// dropped and the gap shows in the sequence.
 pub const EVENTS_WAITING_MAX: usize = 4_096;
 
+/// Evidence of a worker that was sent and is not acknowledged. Beyond it, the oldest is in the data
+/// plane's file alone.
+pub const EVIDENCE_IN_MEMORY_MAX: usize = 1_024;
+
 /// Commands that wait for a worker. A control plane that is this far ahead is not read from
 /// until the worker has caught up.
 pub const COMMANDS_WAITING_MAX: usize = 4_096;

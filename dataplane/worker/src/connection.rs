@@ -17,6 +17,7 @@ use crate::stream::ControlStream;
 pub(crate) struct Connection {
     stream: Rc<ControlStream>,
     state: Rc<State>,
+    fleet: Rc<Fleet>,
     reader: JoinHandle<()>,
     writer: JoinHandle<()>,
 }
@@ -75,12 +76,23 @@ impl FrameReader {
 
 /// Writes one frame. `false` if the connection broke or takes too long.
 pub(crate) async fn write(stream: &ControlStream, message: &FromDataplane) -> bool {
-    let mut bytes = Vec::new();
-    if let Err(error) = frame::encode(message, &mut bytes) {
-        tracing::error!("a frame cannot be written: {error}");
-        return false;
+    write_all(stream, std::iter::once(message.clone()), &mut Vec::new()).await
+}
+
+/// Writes several frames. `false` if the connection broke or takes too long.
+pub(crate) async fn write_all(
+    stream: &ControlStream,
+    messages: impl Iterator<Item = FromDataplane>,
+    bytes: &mut Vec<u8>,
+) -> bool {
+    bytes.clear();
+    for message in messages {
+        if let Err(error) = frame::encode(&message, bytes) {
+            tracing::error!("a frame cannot be written: {error}");
+            return false;
+        }
     }
-    let written = timeout(GREETING_MAX, stream.write_all(&mut bytes)).await;
+    let written = timeout(GREETING_MAX, stream.write_all(bytes)).await;
     written.is_ok_and(|result| result.is_ok())
 }
 
@@ -91,6 +103,7 @@ impl Connection {
         reader: FrameReader,
         generation: Generation,
         fleet: &Rc<Fleet>,
+        backlog: Vec<EventFrame>,
     ) -> Self {
         let state = Rc::new(State::default());
         let reading = read(
@@ -99,17 +112,26 @@ impl Connection {
             Rc::clone(&state),
             Rc::clone(fleet),
         );
-        let writing = write_events(Rc::clone(&stream), Rc::clone(&state), Rc::clone(fleet));
+        let (stream_of, state_of) = (Rc::clone(&stream), Rc::clone(&state));
+        let writing = write_events(stream_of, state_of, Rc::clone(fleet), backlog);
+        let fleet_of = Rc::clone(fleet);
         let reader = tokio::task::spawn_local(async move {
             reading.await;
             tracing::info!(generation = generation.0, "the control plane is gone");
+            fleet_of.changed.notify_waiters();
         });
         Self {
             stream,
             state,
+            fleet: Rc::clone(fleet),
             reader,
             writer: tokio::task::spawn_local(writing),
         }
+    }
+
+    /// Whether nothing can be said to the control plane any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.closed.get()
     }
 
     /// Ends the connection and waits until its tasks have, so that no event is taken twice.
@@ -126,12 +148,19 @@ impl Connection {
     pub(crate) async fn finish(mut self) {
         self.state.finishing.set(true);
         self.state.changed.notify_one();
-        if timeout(LAST_EVENTS_MAX, &mut self.writer).await.is_ok() {
-            self.state.close(&self.stream);
-        } else {
+        if timeout(LAST_EVENTS_MAX, &mut self.writer).await.is_err() {
             tracing::warn!("the control plane did not take the last events");
-            self.close().await;
+            return self.close().await;
         }
+        let acknowledged = async {
+            while !self.fleet.is_acknowledged() && !self.state.closed.get() {
+                self.fleet.changed.notified().await;
+            }
+        };
+        if timeout(LAST_EVENTS_MAX, acknowledged).await.is_err() {
+            tracing::warn!("the control plane did not acknowledge the last events");
+        }
+        self.state.close(&self.stream);
     }
 }
 
@@ -153,6 +182,7 @@ async fn read(
     loop {
         match reader.next().await {
             Ok(FromControl::Command(frame)) => fleet.command(frame).await,
+            Ok(FromControl::Acknowledge(acknowledged)) => fleet.acknowledge(acknowledged),
             Ok(FromControl::Hello(_)) => {
                 tracing::warn!("a second hello on one connection; closing it");
                 break;
@@ -167,9 +197,21 @@ async fn read(
     state.close(&stream);
 }
 
-async fn write_events(stream: Rc<ControlStream>, state: Rc<State>, fleet: Rc<Fleet>) {
+/// Writes events until the connection ends: first those of `backlog`, which stand in a file.
+async fn write_events(
+    stream: Rc<ControlStream>,
+    state: Rc<State>,
+    fleet: Rc<Fleet>,
+    backlog: Vec<EventFrame>,
+) {
     let mut frames: Vec<EventFrame> = Vec::new();
     let mut bytes = Vec::new();
+    for part in backlog.chunks(EVENTS_PER_WRITE_MAX) {
+        let messages = part.iter().cloned().map(FromDataplane::Event);
+        if !write_all(&stream, messages, &mut bytes).await {
+            return state.close(&stream);
+        }
+    }
     while !state.closed.get() {
         let mut wrote = false;
         for spool in fleet.spools() {
@@ -197,6 +239,7 @@ async fn write_events(stream: Rc<ControlStream>, state: Rc<State>, fleet: Rc<Fle
                 return;
             }
             spool.delivered(last);
+            fleet.write_surplus(spool);
             wrote = true;
         }
         if wrote {

@@ -1,13 +1,15 @@
 //! The main thread: who is in charge, and when to stop.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bedside_core::{Certificate, Clock};
 use bedside_protocol::{
-    BootId, FromControl, FromDataplane, Hello, PROTOCOL_VERSION, Refusal, Welcome, WorkerId,
+    BootId, FromControl, FromDataplane, Hello, PROTOCOL_VERSION, Refusal, Spooled, Welcome,
+    WorkerId,
 };
 use bedside_ring::Choice;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -17,9 +19,12 @@ use tokio::time::timeout;
 use crate::connection::{self, Connection, FrameReader, ReadEnd};
 use crate::error::WorkerError;
 use crate::fleet::{Fleet, difference};
-use crate::limits::{CONNECTIONS_GREETING_MAX, GREETING_MAX, WORKERS_READY_MAX};
+use crate::limits::{
+    CONNECTIONS_GREETING_MAX, EVENTS_PER_WRITE_MAX, GREETING_MAX, WORKERS_READY_MAX,
+};
 use crate::random;
 use crate::socket::ControlSocket;
+use crate::spool_file::SpoolFiles;
 use crate::stream::ControlStream;
 
 /// Serves control planes, one after another, until SIGTERM or SIGINT; then closes every transport,
@@ -27,12 +32,16 @@ use crate::stream::ControlStream;
 ///
 /// # Errors
 /// [`WorkerError::WorkerEnded`] and [`WorkerError::WorkersLate`], after the same.
-pub(crate) async fn serve(socket: ControlSocket, choice: Choice) -> Result<(), WorkerError> {
+pub(crate) async fn serve(
+    socket: ControlSocket,
+    path: &Path,
+    choice: Choice,
+) -> Result<(), WorkerError> {
     let mut terminate = handler(SignalKind::terminate())?;
     let mut interrupt = handler(SignalKind::interrupt())?;
     let (greeted_tx, mut greeted) = mpsc::channel(CONNECTIONS_GREETING_MAX);
     let greeting = Arc::new(Semaphore::new(CONNECTIONS_GREETING_MAX));
-    let mut plane = Plane::new(choice)?;
+    let mut plane = Plane::new(path, choice)?;
     tracing::info!("waiting for a control plane");
     let result = loop {
         tokio::select! {
@@ -51,6 +60,9 @@ pub(crate) async fn serve(socket: ControlSocket, choice: Choice) -> Result<(), W
                 });
             }
             Some(guest) = greeted.recv() => plane.receive(guest).await,
+            () = untaken(plane.fleet.as_deref(), plane.connection.as_ref()) => {
+                plane.write_evidence();
+            }
             Some(worker) = plane.ended.recv() => break Err(WorkerError::WorkerEnded { worker }),
             _ = terminate.recv() => break Ok(()),
             _ = interrupt.recv() => break Ok(()),
@@ -59,6 +71,19 @@ pub(crate) async fn serve(socket: ControlSocket, choice: Choice) -> Result<(), W
     drop(socket);
     tracing::info!(asked = result.is_ok(), "stopping");
     result.and(plane.stop().await)
+}
+
+/// Returns when evidence may wait that nobody takes.
+async fn untaken(fleet: Option<&Fleet>, connection: Option<&Connection>) {
+    let Some(fleet) = fleet else {
+        return std::future::pending().await;
+    };
+    let changed = fleet.changed.notified();
+    if connection.is_some_and(|connection| !connection.is_closed()) {
+        changed.await;
+    } else {
+        fleet.news.notified().await;
+    }
 }
 
 fn handler(kind: SignalKind) -> Result<Signal, WorkerError> {
@@ -144,6 +169,8 @@ fn reason(refusal: &Refusal) -> &'static str {
 
 /// What the process is.
 struct Plane {
+    /// The control socket's, beside which evidence is kept.
+    path: PathBuf,
     boot: BootId,
     /// The engine that moves packets here.
     choice: Choice,
@@ -159,13 +186,14 @@ struct Plane {
 }
 
 impl Plane {
-    fn new(choice: Choice) -> Result<Self, WorkerError> {
+    fn new(path: &Path, choice: Choice) -> Result<Self, WorkerError> {
         let certificate = Certificate::generate().map_err(|_| WorkerError::Cryptography {
             what: "no certificate",
         })?;
         let boot = BootId(u64::from_ne_bytes(random::bytes()?));
         let (ended_tx, ended) = mpsc::unbounded_channel();
         Ok(Self {
+            path: path.to_owned(),
             boot,
             choice,
             certificate,
@@ -192,19 +220,47 @@ impl Plane {
             replaced.close().await;
         }
         fleet.adopt(generation);
+        for spool in fleet.spools() {
+            spool.send_again();
+        }
+        let (earlier, backlog) = {
+            let mut files = fleet.files.borrow_mut();
+            (files.earlier_evidence(), files.own_evidence())
+        };
         let welcome = Welcome {
             version: PROTOCOL_VERSION,
             boot: self.boot,
             fingerprint_sha256: self.certificate.fingerprint_sha256(),
             engine: self.choice.to_string(),
             workers: fleet.describe(),
+            spooled: earlier.iter().map(|(spooled, _)| *spooled).collect(),
         };
-        if !connection::write(&stream, &FromDataplane::Welcome(welcome)).await {
+        let mut welcomed = connection::write(&stream, &FromDataplane::Welcome(welcome)).await;
+        let mut bytes = Vec::new();
+        for (Spooled { boot, .. }, frames) in earlier {
+            for part in frames.chunks(EVENTS_PER_WRITE_MAX) {
+                let events = part.iter().cloned();
+                let spooled = events.map(|event| FromDataplane::Spooled { boot, event });
+                welcomed = welcomed && connection::write_all(&stream, spooled, &mut bytes).await;
+            }
+        }
+        if !welcomed {
             tracing::warn!("a control plane left before it was welcomed");
             return stream.close();
         }
         tracing::info!(generation = generation.0, "a control plane is in charge");
-        self.connection = Some(Connection::start(stream, reader, generation, &fleet));
+        self.connection = Some(Connection::start(
+            stream, reader, generation, &fleet, backlog,
+        ));
+    }
+
+    /// Puts what nobody takes on the disk.
+    fn write_evidence(&self) {
+        if let Some(fleet) = &self.fleet
+            && self.connection.as_ref().is_none_or(Connection::is_closed)
+        {
+            fleet.write_evidence();
+        }
     }
 
     /// The running workers, started if none run yet, if they are what the hello asks for.
@@ -213,7 +269,10 @@ impl Plane {
         hello: Hello,
     ) -> Result<(bedside_protocol::Generation, Rc<Fleet>), Refusal> {
         let Hello {
-            generation, config, ..
+            generation,
+            config,
+            spool_key,
+            ..
         } = hello;
         if let Some(fleet) = &self.fleet {
             if generation < fleet.newest() {
@@ -225,11 +284,15 @@ impl Plane {
                 Some(setting) => Err(Refusal::Configuration {
                     setting: setting.to_owned(),
                 }),
-                None => Ok((generation, Rc::clone(fleet))),
+                None => {
+                    fleet.files.borrow_mut().rekey(spool_key);
+                    Ok((generation, Rc::clone(fleet)))
+                }
             };
         }
         let started = Fleet::start(
             config,
+            SpoolFiles::new(&self.path, self.boot, spool_key),
             self.choice.engine,
             &self.certificate,
             self.clock,
@@ -272,6 +335,7 @@ impl Plane {
         if let Some(connection) = self.connection.take() {
             connection.finish().await;
         }
+        fleet.write_evidence();
         in_time.map_err(|_| WorkerError::WorkersLate { what: "stop" })
     }
 }

@@ -9,7 +9,8 @@ use std::thread::JoinHandle;
 use bedside_core::{Certificate, Clock, CoreConfig};
 use bedside_protocol::limits::COMMANDS_WAITING_MAX;
 use bedside_protocol::{
-    Command, CommandFrame, DataplaneConfig, Generation, RoomId, WorkerId, WorkerInfo,
+    Acknowledge, Command, CommandFrame, DataplaneConfig, EventFrame, Generation, RoomId, WorkerId,
+    WorkerInfo,
 };
 use bedside_ring::{Engine, Waker};
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -22,6 +23,7 @@ use crate::limits::{
 };
 use crate::random;
 use crate::spool::Spool;
+use crate::spool_file::{SpoolFiles, Unwritten};
 use crate::worker::{self, Order, Running, Setup};
 
 /// All workers of the process.
@@ -33,6 +35,10 @@ pub(crate) struct Fleet {
     router: RefCell<Router>,
     /// Told when an event waits in any spool.
     pub(crate) news: Arc<Notify>,
+    /// Evidence on disk.
+    pub(crate) files: RefCell<SpoolFiles>,
+    /// Told when evidence was acknowledged, and when a control plane is gone.
+    pub(crate) changed: Notify,
 }
 
 struct Member {
@@ -60,6 +66,7 @@ impl Fleet {
     /// again.
     pub(crate) async fn start(
         config: DataplaneConfig,
+        files: SpoolFiles,
         engine: Engine,
         certificate: &Certificate,
         clock: Clock,
@@ -73,6 +80,8 @@ impl Fleet {
             members: Vec::with_capacity(usize::from(count)),
             router: RefCell::new(Router::new()),
             news: Arc::new(Notify::new()),
+            files: RefCell::new(files),
+            changed: Notify::new(),
         };
         let wakers = Arc::new(OnceLock::new());
         let mut lanes = Lanes::mesh(count, &wakers).into_iter();
@@ -149,12 +158,12 @@ impl Fleet {
             let rooms = parts
                 .filter_map(|(holder, room)| (*holder == worker).then_some(*room))
                 .collect();
-            let (addresses, sequence) = (member.addresses.clone(), member.spool.last_delivered());
             WorkerInfo {
                 worker,
-                addresses,
+                addresses: member.addresses.clone(),
                 rooms,
-                sequence,
+                sequence: member.spool.last_delivered(),
+                acknowledged: member.spool.last_acknowledged(),
             }
         };
         self.members.iter().map(describe).collect()
@@ -168,6 +177,69 @@ impl Fleet {
     /// The spools of all workers.
     pub(crate) fn spools(&self) -> impl Iterator<Item = &Spool> {
         self.members.iter().map(|member| &*member.spool)
+    }
+
+    /// Puts evidence that nobody takes into this boot's file. What the disk does not take stays in
+    /// memory.
+    pub(crate) fn write_evidence(&self) {
+        for spool in self.spools() {
+            let mut frames = Vec::new();
+            spool.take_evidence(&mut frames);
+            self.write(spool, frames);
+        }
+    }
+
+    /// Puts evidence that was sent long ago into this boot's file.
+    pub(crate) fn write_surplus(&self, spool: &Spool) {
+        let mut frames = Vec::new();
+        spool.take_surplus(&mut frames);
+        self.write(spool, frames);
+    }
+
+    fn write(&self, spool: &Spool, frames: Vec<EventFrame>) {
+        let worker = spool.worker().0;
+        match self.files.borrow_mut().append(&frames) {
+            Ok(()) => {}
+            Err(Unwritten::Full) => {
+                tracing::error!(
+                    worker,
+                    lost = frames.len(),
+                    "evidence is lost: its file is full"
+                );
+            }
+            Err(Unwritten::Io(error)) => {
+                let kind = error.kind();
+                tracing::error!(
+                    worker,
+                    ?kind,
+                    "evidence waits in memory: it cannot be written"
+                );
+                spool.keep(frames.into_iter());
+            }
+        }
+    }
+
+    /// The records of evidence are durable.
+    pub(crate) fn acknowledge(&self, acknowledged: Acknowledge) {
+        let Acknowledge {
+            boot,
+            worker,
+            record,
+        } = acknowledged;
+        let mut files = self.files.borrow_mut();
+        if boot == files.boot()
+            && let Some(member) = self.members.get(usize::from(worker.0))
+        {
+            member.spool.acknowledge(record);
+        }
+        files.acknowledge(boot, worker, record);
+        drop(files);
+        self.changed.notify_waiters();
+    }
+
+    /// Whether all evidence of this boot is acknowledged.
+    pub(crate) fn is_acknowledged(&self) -> bool {
+        self.spools().all(Spool::is_acknowledged)
     }
 
     /// The newest generation that said hello.

@@ -26,6 +26,17 @@ pub(crate) const EVENTS_PER_WRITE_MAX: usize = 64;
 /// own would cost a tenth of a core; a thousand sleeps a second cost a hundredth.
 pub(crate) const TIMER_GRAIN: Duration = Duration::from_millis(1);
 
+/// Bytes of one boot's file of evidence: some 40,000 events, a day without a control plane for a
+/// clinic. What is more is lost, and its numbers show it.
+pub(crate) const SPOOL_FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Files of evidence: a data plane that dies again and again, each time with a control plane that
+/// takes nothing from it, must not fill the disk.
+pub(crate) const SPOOL_FILES_MAX: usize = 16;
+
+/// Bytes of one record in a file of evidence. The longest is a refusal with its words.
+pub(crate) const SPOOL_RECORD_BYTES_MAX: usize = 4 << 10;
+
 /// Connections that have not said hello. One is usual, two meet when a control plane is replaced.
 pub(crate) const CONNECTIONS_GREETING_MAX: usize = 4;
 

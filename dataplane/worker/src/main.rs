@@ -16,6 +16,7 @@ mod limits;
 mod random;
 mod socket;
 mod spool;
+mod spool_file;
 mod stream;
 mod worker;
 
@@ -77,9 +78,9 @@ fn run(socket: &Path, wanted: Option<Engine>) -> Result<(), WorkerError> {
         tracing::warn!("packets go through {choice}. {obstacle}");
     }
     let serve = async {
-        let socket = ControlSocket::listen(socket, choice.engine)?;
+        let listening = ControlSocket::listen(socket, choice.engine)?;
         LocalSet::new()
-            .run_until(control::serve(socket, choice))
+            .run_until(control::serve(listening, socket, choice))
             .await
     };
     let failed = |source| WorkerError::Runtime { source };

@@ -47,8 +47,10 @@ impl Plane {
                     addresses: vec![([127, 0, 0, 1], 40_000 + worker).into()],
                     rooms: Vec::new(),
                     sequence: 0,
+                    acknowledged: 0,
                 })
                 .collect(),
+            spooled: Vec::new(),
         }
     }
 

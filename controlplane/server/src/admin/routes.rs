@@ -10,6 +10,7 @@ use crate::Error;
 use crate::app::Stopped;
 use crate::authorize::{Asking, Denied, Routes};
 use crate::dataplane::DataplaneStatus;
+use crate::evidence::access;
 use crate::identity::Principal;
 use crate::inventory::Inventory;
 use crate::limits::{ADMIN_VALIDITY_S_MAX, API_BODY_BYTES_MAX};
@@ -264,6 +265,7 @@ async fn participants(
 
 async fn remove(
     State(admin): State<Admin>,
+    principal: Principal,
     Path((room, identity)): Path<(String, String)>,
 ) -> Result<StatusCode, Refused> {
     let request = proto::RoomParticipantIdentity {
@@ -271,7 +273,8 @@ async fn remove(
         identity,
         ..Default::default()
     };
-    links::remove_participant(&admin.app, request).await?;
+    let actor = principal.actor(None);
+    links::remove_participant(&admin.app, actor, request).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -330,6 +333,7 @@ async fn link(
 
 async fn token(
     State(admin): State<Admin>,
+    principal: Principal,
     request: Result<Json<TokenRequest>, JsonRejection>,
 ) -> Answer<TokenReport> {
     let Json(request) = request?;
@@ -342,6 +346,19 @@ async fn token(
         return Err(OperationError::InvalidArgument(reason).into());
     }
     let role = request.role;
+    let mut event = access::event(bedside_audit::Action::TokenCreate, principal.actor(None));
+    event.room = Some(Phi::new(request.room.clone()));
+    event.facts.insert("valid_s", request.valid_s.into());
+    event
+        .detail
+        .insert("identity", Phi::new(request.identity.clone()));
+    // A token opens a door: it is in the log before anybody has it.
+    admin
+        .app
+        .ledger
+        .record(event)
+        .await
+        .map_err(|problem| Refused(StatusCode::SERVICE_UNAVAILABLE, problem.to_string()))?;
     let claims = Claims {
         iss: admin.app.tokens.first_key(),
         sub: request.identity,

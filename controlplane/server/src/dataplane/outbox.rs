@@ -1,6 +1,6 @@
 //! Commands on their way to the data plane, already framed: one write takes all that wait.
 
-use bedside_protocol::{CommandFrame, FromControl, frame};
+use bedside_protocol::{Acknowledge, CommandFrame, FromControl, frame};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
@@ -42,11 +42,26 @@ impl Outbox {
 
     /// Adds a command. Beyond the bound nothing is added any more and the connection ends.
     pub(crate) fn push(&self, command: CommandFrame) {
+        self.push_frame(&FromControl::Command(command));
+    }
+
+    /// Says that the records of evidence are durable.
+    pub(crate) fn acknowledge(&self, acknowledge: Acknowledge) {
+        self.push_frame(&FromControl::Acknowledge(acknowledge));
+    }
+
+    /// Ends the connection: what is not acknowledged comes again on the next.
+    pub(crate) fn give_up(&self) {
+        self.waiting().overflowed = true;
+        self.shared.changed.notify_one();
+    }
+
+    fn push_frame(&self, frame: &FromControl) {
         let mut waiting = self.waiting();
         if waiting.overflowed {
             return;
         }
-        match frame::encode(&FromControl::Command(command), &mut waiting.bytes) {
+        match frame::encode(frame, &mut waiting.bytes) {
             Ok(()) => waiting.overflowed = waiting.bytes.len() > self.shared.bytes_max,
             // Sending everything anew would meet the same frame again: this one is left out.
             Err(error) => {

@@ -248,6 +248,7 @@ async fn a_removed_participant_has_no_way_back() {
     let signal = client.signal("/rtc", token).await.expect("let in");
     let removed = crate::links::remove_participant(
         &bench.running.admin.app,
+        bedside_audit::Actor::SYSTEM,
         livekit_protocol::RoomParticipantIdentity {
             room: "ward".to_owned(),
             identity,

@@ -14,6 +14,10 @@ pub(super) struct ScriptedDataplane {
     listener: UnixListener,
     connection: Option<(UnixStream, Decoder)>,
     sequence: u64,
+    /// Number of the last evidence.
+    record: u64,
+    /// The last one that was acknowledged.
+    pub(super) acknowledged: u64,
 }
 
 impl ScriptedDataplane {
@@ -25,6 +29,8 @@ impl ScriptedDataplane {
             listener: UnixListener::bind(socket).expect("a free path"),
             connection: None,
             sequence: 0,
+            record: 0,
+            acknowledged: 0,
         }
     }
 
@@ -41,7 +47,9 @@ impl ScriptedDataplane {
                 addresses: vec!["127.0.0.1:4000".parse().expect("an address")],
                 rooms: Vec::new(),
                 sequence: self.sequence,
+                acknowledged: self.acknowledged,
             }],
+            spooled: Vec::new(),
         }))
         .await;
         hello
@@ -62,6 +70,10 @@ impl ScriptedDataplane {
         let frame = EventFrame {
             worker: WorkerId(0),
             sequence: self.sequence,
+            record: event.is_evidence().then(|| {
+                self.record += 1;
+                self.record
+            }),
             at_us: 0,
             room,
             event,
@@ -93,11 +105,38 @@ impl ScriptedDataplane {
     /// The next command that `wanted` picks; those before it are dropped.
     pub(super) async fn command<T>(&mut self, wanted: impl Fn(&CommandFrame) -> Option<T>) -> T {
         loop {
-            let FromControl::Command(frame) = self.hear().await else {
-                panic!("a second hello");
+            let frame = match self.hear().await {
+                FromControl::Command(frame) => frame,
+                FromControl::Acknowledge(acknowledge) => {
+                    self.acknowledged = acknowledge.record;
+                    continue;
+                }
+                FromControl::Hello(_) => panic!("a second hello"),
             };
             if let Some(found) = wanted(&frame) {
                 return found;
+            }
+        }
+    }
+
+    /// Says once more what it had said before.
+    pub(super) async fn event_again(&mut self, record: u64, room: RoomId, event: Event) {
+        let frame = EventFrame {
+            worker: WorkerId(0),
+            sequence: self.sequence,
+            record: Some(record),
+            at_us: 0,
+            room,
+            event,
+        };
+        self.say(&FromDataplane::Event(frame)).await;
+    }
+
+    /// Waits until evidence is acknowledged up to this number.
+    pub(super) async fn acknowledged(&mut self, record: u64) {
+        while self.acknowledged < record {
+            if let FromControl::Acknowledge(acknowledge) = self.hear().await {
+                self.acknowledged = acknowledge.record;
             }
         }
     }

@@ -8,7 +8,7 @@ const SDP: &str = "application/sdp";
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 
 /// What a publisher of one Opus track (`sendonly`) or its viewer (`recvonly`) offers.
-fn offer(direction: &str) -> String {
+pub(super) fn offer(direction: &str) -> String {
     let fingerprint = ["AB"; 32].join(":");
     [
         "v=0",

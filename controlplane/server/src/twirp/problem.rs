@@ -6,6 +6,7 @@ use crate::links::Removal;
 use crate::telemetry::KnownMethod;
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
+use bedside_audit::Outcome;
 use bedside_rooms::{OperationError, Refusal};
 use http::StatusCode;
 use http::request::Parts;
@@ -39,6 +40,15 @@ impl Problem {
             meta: BTreeMap::from([("twirp_invalid_route", route)]),
             ..Self::new("bad_route", msg)
         }
+    }
+
+    /// How the log tells it.
+    pub(super) fn outcome(&self) -> (Outcome, &'static str) {
+        let outcome = match self.code {
+            "unauthenticated" | "permission_denied" => Outcome::Denied,
+            _ => Outcome::Failed,
+        };
+        (outcome, self.code)
     }
 
     pub(super) fn into_response(self) -> Response {

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use bedside_protocol::frame::{self, Decoder};
 use bedside_protocol::{
-    Command, CommandFrame, DataplaneConfig, EventFrame, FromControl, FromDataplane, Generation,
-    Hello, PROTOCOL_VERSION, Policy, Refusal, RoomId, Welcome, WorkerId,
+    Acknowledge, BootId, Command, CommandFrame, DataplaneConfig, EventFrame, FromControl,
+    FromDataplane, Generation, Hello, PROTOCOL_VERSION, Policy, Refusal, RoomId, Secret, Welcome,
+    WorkerId,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
@@ -29,6 +30,7 @@ pub(crate) struct Control {
     stream: UnixStream,
     decoder: Decoder,
     pub(crate) generation: Generation,
+    boot: Option<BootId>,
 }
 
 /// Longest wait for anything; reached only when something is broken.
@@ -56,6 +58,7 @@ pub(crate) fn hello(generation: u64) -> Hello {
         version: PROTOCOL_VERSION,
         generation: Generation(generation),
         config: config(),
+        spool_key: Secret::new([9; 32]),
     }
 }
 
@@ -115,6 +118,7 @@ impl Dataplane {
             stream,
             decoder: Decoder::new(),
             generation: Generation(0),
+            boot: None,
         }
     }
 
@@ -123,6 +127,13 @@ impl Dataplane {
         let mut control = self.connect();
         let welcome = control.greet(hello(generation)).unwrap();
         (control, welcome)
+    }
+
+    /// SIGKILL, as the kernel or an impatient administrator does it.
+    pub(crate) fn kill(mut self) -> PathBuf {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.socket.clone()
     }
 
     /// SIGTERM; returns how it ended and all that it logged.
@@ -195,6 +206,7 @@ impl Control {
             stream,
             decoder: Decoder::new(),
             generation: self.generation,
+            boot: self.boot,
         }
     }
 
@@ -202,9 +214,12 @@ impl Control {
         self.generation = hello.generation;
         self.send(&FromControl::Hello(hello));
         match self.next().expect("an answer") {
-            FromDataplane::Welcome(welcome) => Ok(welcome),
+            FromDataplane::Welcome(welcome) => {
+                self.boot = Some(welcome.boot);
+                Ok(welcome)
+            }
             FromDataplane::Refusal(refusal) => Err(refusal),
-            FromDataplane::Event(event) => panic!("an event instead of an answer: {event:?}"),
+            other => panic!("not an answer: {other:?}"),
         }
     }
 
@@ -224,10 +239,27 @@ impl Control {
         }
     }
 
+    /// The next event, and says that its record is durable.
     pub(crate) fn event(&mut self) -> EventFrame {
+        let frame = self.unrecorded_event();
+        if let (Some(record), Some(boot)) = (frame.record, self.boot) {
+            self.acknowledge(boot, frame.worker, record);
+        }
+        frame
+    }
+
+    pub(crate) fn unrecorded_event(&mut self) -> EventFrame {
         match self.next() {
             Some(FromDataplane::Event(event)) => event,
             other => panic!("not an event: {other:?}"),
         }
+    }
+
+    pub(crate) fn acknowledge(&mut self, boot: BootId, worker: WorkerId, record: u64) {
+        self.send(&FromControl::Acknowledge(Acknowledge {
+            boot,
+            worker,
+            record,
+        }));
     }
 }

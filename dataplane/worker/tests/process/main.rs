@@ -8,4 +8,5 @@
 mod client;
 mod control;
 mod dataplane;
+mod evidence;
 mod media;
