@@ -104,6 +104,11 @@ impl AdminSocket {
         Ok(())
     }
 
+    /// Has a file made, which may take minutes.
+    pub(crate) fn fetch(&self, parts: &[&str], body: &impl Serialize) -> Result<Bytes> {
+        self.call(Method::POST, parts, Some(body), FILE_TIMEOUT)
+    }
+
     fn call(
         &self,
         method: Method,
@@ -222,6 +227,9 @@ impl<F> Lines<F> {
 /// Time for an answer: every operation is done in memory at once, but
 /// for a revocation, which the data plane has five seconds to confirm.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time for a file: a bundle of 50,000 records reads about a million rows.
+const FILE_TIMEOUT: Duration = Duration::from_secs(600);
 
 #[cfg(test)]
 mod tests {

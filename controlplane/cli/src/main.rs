@@ -11,8 +11,8 @@ mod tests;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    apikey, audit, baa, breakglass, completions, config, demo, doctor, inventory, link, man,
-    participant, room, serve, status, token, user,
+    apikey, audit, baa, breakglass, completions, config, demo, doctor, evidence, inventory, link, man,
+    participant, retention, room, rules, serve, status, token, user,
 };
 use std::process::ExitCode;
 
@@ -66,6 +66,13 @@ enum Command {
     /// Read, prove and verify the audit log
     #[command(subcommand)]
     Audit(audit::Audit),
+    Evidence(evidence::Evidence),
+    /// Compute and end the retention of records
+    #[command(subcommand)]
+    Retention(retention::Retention),
+    /// See the rules of consent and of retention, and check counsel's decisions
+    #[command(subcommand)]
+    Rules(rules::Rules),
     /// Check this machine: what is wrong, and what to type
     Doctor(doctor::Doctor),
     /// Show what runs: processes, listeners, certificates, keys, who is told what
@@ -95,6 +102,9 @@ fn main() -> ExitCode {
         Command::BreakGlass(command) => command.run(),
         Command::Status(command) => command.run(),
         Command::Audit(command) => command.run(),
+        Command::Evidence(command) => command.run(),
+        Command::Retention(command) => command.run(),
+        Command::Rules(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::Inventory(command) => command.run(),
         Command::Config(command) => command.run(),

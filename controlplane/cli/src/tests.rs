@@ -60,6 +60,8 @@ fn whatever_reads_or_makes_something_can_answer_in_json() {
             "verify",
             "verify-proof",
             "rotate",
+            "compute",
+            "purge",
         ];
         let last = name.rsplit(' ').next().unwrap_or_default();
         assert_eq!(has_json, answers.contains(&last), "{name}");

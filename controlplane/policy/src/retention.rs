@@ -4,11 +4,13 @@
 //! the federal floors; a legal hold; what was promised before. What is not known is taken to be
 //! what makes the record last longest. Later visits extend a term; nothing shortens one that runs.
 
+mod audit_detail;
 mod file;
 mod term;
 #[cfg(test)]
 mod tests;
 
+pub use audit_detail::{TermTooShort, audit_detail_ends_before};
 pub use term::{Applied, RetentionDecision, Until};
 
 use crate::rules::{Confidence, Day, Jurisdiction, Overrides, RulesError, hash};

@@ -13,7 +13,7 @@ mod tests;
 pub use day::{Day, NoDay};
 pub use jurisdiction::{Jurisdiction, NoJurisdiction};
 pub(crate) use overrides::RetentionOverride;
-pub use overrides::{Author, Overrides};
+pub use overrides::{Author, Hold, Overrides};
 
 use serde::{Deserialize, Serialize};
 

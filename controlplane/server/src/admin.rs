@@ -22,6 +22,7 @@ use crate::app::App;
 use crate::identity::PeerUid;
 use crate::keys::KeyFile;
 use crate::limits::ADMIN_CONNECTIONS_MAX;
+use crate::records::Records;
 use crate::tls::Certificate;
 use crate::{Config, Error};
 use axum::Extension;
@@ -77,6 +78,7 @@ pub(crate) struct Admin {
     /// Where the server listens, with the ports that the kernel chose.
     pub(crate) listen: Vec<SocketAddr>,
     pub(crate) started: Instant,
+    pub(crate) records: Arc<Records>,
 }
 
 impl FromRef<Admin> for App {

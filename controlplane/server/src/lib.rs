@@ -29,6 +29,7 @@ mod listener;
 mod metrics;
 mod outgoing;
 mod page;
+mod records;
 mod revocation;
 mod rooms;
 mod server;
@@ -55,5 +56,6 @@ pub use config::{
 };
 pub use error::{Blame, Error};
 pub use evidence::ledger_config;
+pub use records::{EvidenceRequest, PurgeReport, PurgeRequest};
 pub use server::{Running, serve, start};
 pub use tls::certificate_expiry;

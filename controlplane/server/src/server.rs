@@ -11,6 +11,7 @@ use crate::identity::{Identity, sessions};
 use crate::keys::{ApiKeys, KeyFile};
 use crate::listener::{Front, bind};
 use crate::metrics::{Metrics, MetricsListener};
+use crate::records::Records;
 use crate::rooms::{Outlets, RoomsHandle, rooms};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -134,6 +135,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         config: Arc::clone(&config),
         clock,
     };
+    let records = Arc::new(Records::new(&config)?);
     let admin_socket = config.admin_socket();
     let url = admin::page_url(config.public_url.as_deref(), &listen);
     let identity = Arc::new(Identity::new(&config.identity, &url)?);
@@ -168,6 +170,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         tls,
         listen,
         started: Instant::now(),
+        records,
     };
 
     let writer = tokio::spawn(store.clone().write_snapshots(changes));

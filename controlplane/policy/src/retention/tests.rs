@@ -254,6 +254,24 @@ fn dates_that_contradict_one_another_are_refused() {
     );
 }
 
+#[test]
+fn audit_detail_is_kept_six_whole_years_or_more() {
+    let rules = RetentionRules::built_in();
+    let before = |today: &str, years| audit_detail_ends_before(&rules, day(today), years);
+    // Detail of 2019 ends with 31 December 2025.
+    assert_eq!(before("2025-12-31", 6), Ok(2019));
+    assert_eq!(before("2026-01-01", 6), Ok(2020));
+    assert_eq!(before("2026-01-01", 10), Ok(2016));
+    assert_eq!(
+        before("2026-01-01", 5),
+        Err(TermTooShort { years: 5, least: 6 })
+    );
+    assert_eq!(
+        before("2026-01-01", 0),
+        Err(TermTooShort { years: 0, least: 6 })
+    );
+}
+
 fn any_day() -> impl Strategy<Value = Day> {
     (1_930_i32..2_060, 1_u8..13, 1_u8..29).prop_map(|(y, m, d)| Day::new(y, m, d).unwrap())
 }

@@ -29,6 +29,12 @@ impl Day {
         Self::new(date.year(), date.month().into(), date.day())
     }
 
+    /// Its year.
+    #[must_use]
+    pub fn year(self) -> u16 {
+        u16::try_from(self.0.year()).unwrap_or(0)
+    }
+
     /// Microseconds since the Unix epoch at the start of the day in UTC; 0 for days before 1970.
     #[must_use]
     pub fn unix_us(self) -> u64 {
@@ -41,16 +47,6 @@ impl Day {
     #[must_use]
     pub fn plus_years(self, years: u16) -> Self {
         let year = self.0.year().saturating_add(i32::from(years)).min(YEAR_MAX);
-        let (month, day) = (self.0.month(), self.0.day());
-        Date::from_calendar_date(year, month, day)
-            .or_else(|_| Date::from_calendar_date(year, Month::March, 1))
-            .map_or(self, Self)
-    }
-
-    /// The same day `years` earlier, 1 March as in [`Self::plus_years`].
-    #[must_use]
-    pub fn minus_years(self, years: u16) -> Self {
-        let year = self.0.year().saturating_sub(i32::from(years)).max(YEAR_MIN);
         let (month, day) = (self.0.month(), self.0.day());
         Date::from_calendar_date(year, month, day)
             .or_else(|_| Date::from_calendar_date(year, Month::March, 1))

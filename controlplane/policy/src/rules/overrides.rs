@@ -18,6 +18,7 @@ pub struct Overrides {
     author: Author,
     pub(crate) consent: Vec<ConsentOverride>,
     pub(crate) retention: Vec<RetentionOverride>,
+    holds: Vec<Hold>,
 }
 
 impl Overrides {
@@ -46,6 +47,7 @@ impl Overrides {
                 .iter()
                 .map(|o| (o.rule.as_str(), &o.reason)),
         );
+        let reasons = reasons.chain(written.hold.iter().map(|o| (o.id.as_str(), &o.reason)));
         for (entry, reason) in reasons {
             if !says_something(reason) {
                 return Err(source.entry(entry, "give a reason, in at most 1,000 bytes"));
@@ -69,6 +71,7 @@ impl Overrides {
             author: written.author,
             consent: written.consent,
             retention: written.retention,
+            holds: written.hold,
         })
     }
 
@@ -76,6 +79,12 @@ impl Overrides {
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The legal holds in force.
+    #[must_use]
+    pub fn holds(&self) -> &[Hold] {
+        &self.holds
     }
 
     /// Overrides of overrides would let a law be undercut in two steps: there is one file.
@@ -97,6 +106,17 @@ impl Overrides {
     pub const fn author(&self) -> &Author {
         &self.author
     }
+}
+
+/// A legal hold: while it stands in the file, nothing of the audit log is destroyed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hold {
+    /// Its id in counsel's own files. A name has no place here.
+    pub id: String,
+    /// Since when.
+    pub date: Day,
+    reason: String,
 }
 
 /// Who decided.
@@ -140,4 +160,6 @@ struct Written {
     consent: Vec<ConsentOverride>,
     #[serde(default)]
     retention: Vec<RetentionOverride>,
+    #[serde(default)]
+    hold: Vec<Hold>,
 }

@@ -35,7 +35,6 @@ fn a_term_from_a_leap_day_never_ends_early() {
     assert_eq!(day("2024-02-29").plus_years(5), day("2029-03-01"));
     assert_eq!(day("2024-02-29").plus_years(76), day("2100-03-01"));
     assert_eq!(day("2023-02-28").plus_years(1), day("2024-02-28"));
-    assert_eq!(day("2028-02-29").minus_years(6), day("2022-03-01"));
 }
 
 #[test]
@@ -298,7 +297,6 @@ proptest! {
         let later = day.plus_years(years);
         prop_assert!(later >= day);
         prop_assert!(later.plus_years(1) > later || later.to_string().starts_with("2400"));
-        prop_assert!(later.minus_years(years) >= day || later.to_string().starts_with("2400"));
     }
 
     #[test]

@@ -74,6 +74,7 @@ pub(crate) fn routes() -> Routes<Admin> {
             api_keys::rotate,
         )
         .merge(super::audit::routes())
+        .merge(crate::records::routes())
         .merge(revocation::admin_routes())
         .merge(breakglass::admin_routes())
 }
