@@ -7,7 +7,7 @@ mod routes;
 pub(crate) use routes::routes;
 
 use crate::config::{AuditConfig, Config, RetentionConfig};
-use crate::{Error, files};
+use crate::Error;
 use bedside_audit::VerifyingKey;
 use bedside_policy::retention::RetentionRules;
 use bedside_policy::rules::Overrides;
@@ -76,6 +76,8 @@ fn settings(config: &Config) -> Value {
         postgres_url_file,
         witnesses,
         mirrors,
+        // Of one start alone, and recorded there.
+        accept_fork: _,
     } = &config.audit;
     let witnesses: Vec<&str> = witnesses
         .iter()

@@ -76,7 +76,7 @@ async fn readable(ledger: &Ledger) -> Vec<bool> {
 #[tokio::test]
 async fn what_is_older_than_its_term_cannot_be_read_and_can_be_proven() {
     let directory = scratch();
-    let ledger = ledger(&directory, &[2018, 2019, 2020, 2026]).await;
+    let ledger = ledger(directory.path(), &[2018, 2019, 2020, 2026]).await;
     let asked = PurgeRequest {
         dry_run: true,
         ..ASKED
@@ -117,7 +117,7 @@ async fn what_is_older_than_its_term_cannot_be_read_and_can_be_proven() {
 #[tokio::test]
 async fn a_term_below_six_years_is_refused() {
     let directory = scratch();
-    let ledger = ledger(&directory, &[2018]).await;
+    let ledger = ledger(directory.path(), &[2018]).await;
     let short = PurgeRequest {
         years: Some(5),
         ..ASKED
@@ -136,12 +136,12 @@ async fn a_term_below_six_years_is_refused() {
 #[tokio::test]
 async fn a_legal_hold_keeps_everything() {
     let directory = scratch();
-    let file = directory.join("counsel.toml");
+    let file = directory.path().join("counsel.toml");
     let text = "kind = \"override\"\nversion = \"2026-11-01.1\"\n\
                 author = { role = \"general counsel\", date = 2026-11-01 }\n\
                 [[hold]]\nid = \"2026-17\"\ndate = 2026-11-01\nreason = \"litigation\"\n";
     std::fs::write(&file, text).expect("written");
-    let ledger = ledger(&directory, &[2018]).await;
+    let ledger = ledger(directory.path(), &[2018]).await;
     let held = records(Some(file));
     let error = purge(&held, &ledger, ASKED, Actor::SYSTEM, NOW_US)
         .await
@@ -154,7 +154,7 @@ async fn a_legal_hold_keeps_everything() {
 #[tokio::test]
 async fn nothing_is_destroyed_that_cannot_be_recorded() {
     let directory = scratch();
-    let ledger = ledger(&directory, &[2018]).await;
+    let ledger = ledger(directory.path(), &[2018]).await;
     let other = ledger.clone();
     other.close().await;
     let error = purge(&records(None), &ledger, ASKED, Actor::SYSTEM, NOW_US)
