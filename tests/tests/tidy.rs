@@ -377,7 +377,8 @@ fn endpoints() -> Vec<String> {
         }
         found.extend(fields(&text, &words));
     }
-    let text = fs::read_to_string(root().join("controlplane/server/src/config.rs")).unwrap();
+    let text =
+        fs::read_to_string(root().join("controlplane/server/src/config.rs")).expect("it is there");
     found.extend(fields(&text, &words));
     found
 }

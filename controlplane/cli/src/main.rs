@@ -11,8 +11,8 @@ mod tests;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    apikey, audit, baa, breakglass, completions, config, demo, doctor, evidence, inventory, link, man,
-    participant, retention, room, rules, serve, status, token, user,
+    apikey, audit, baa, breakglass, completions, config, demo, doctor, evidence, inventory, link,
+    man, participant, retention, room, rules, serve, status, token, user,
 };
 use std::process::ExitCode;
 

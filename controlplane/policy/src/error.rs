@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 /// Why policies cannot be used. All are the operator's to mend; none is ever a decision.
+#[expect(clippy::error_impl_error, reason = "read as bedside_policy::Error")]
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -240,13 +240,13 @@ fn validate(
         return Ok(());
     };
     let file = places
-        .get(&error.policy_id().to_string())
+        .get::<str>(error.policy_id().as_ref())
         .cloned()
         .unwrap_or_default();
     let text = files.get(&file).map_or("", String::as_str);
     let line = match offset(error) {
         Some(offset) => line_at(text, offset),
-        None => line_of_id(text, &error.policy_id().to_string()),
+        None => line_of_id(text, error.policy_id().as_ref()),
     };
     Err(Error::Invalid {
         file,

@@ -328,11 +328,11 @@ impl Room {
 
     /// What an earlier run of the data plane had to say, which died since: for the records alone.
     pub(crate) fn handle_spooled(&mut self, ctx: &mut Context<'_>, at_us: u64, event: &PlaneEvent) {
-        let peer = match *event {
-            PlaneEvent::PeerConnected { peer, .. }
-            | PlaneEvent::PeerDisconnected { peer }
-            | PlaneEvent::PeerClosed { peer, .. } => peer,
-            _ => return,
+        let (PlaneEvent::PeerConnected { peer, .. }
+        | PlaneEvent::PeerDisconnected { peer }
+        | PlaneEvent::PeerClosed { peer, .. }) = *event
+        else {
+            return;
         };
         if !self.peers.contains_key(&peer) {
             ctx.audit(Event {

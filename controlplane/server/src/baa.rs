@@ -136,7 +136,7 @@ impl Register {
         let directory = path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty());
-        let directory = directory.unwrap_or(Path::new("."));
+        let directory = directory.unwrap_or_else(|| Path::new("."));
         if !directory.exists() {
             // Before the first start.
             files::data_directory(directory)?;

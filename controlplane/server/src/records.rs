@@ -6,8 +6,8 @@ mod routes;
 
 pub(crate) use routes::routes;
 
-use crate::config::{AuditConfig, Config, RetentionConfig};
 use crate::Error;
+use crate::config::{AuditConfig, Config, RetentionConfig};
 use bedside_audit::VerifyingKey;
 use bedside_policy::retention::RetentionRules;
 use bedside_policy::rules::Overrides;

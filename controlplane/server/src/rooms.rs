@@ -477,7 +477,7 @@ impl Numbers {
         let last = self
             .last
             .entry((boot, worker))
-            .or_insert(record.saturating_sub(1));
+            .or_insert_with(|| record.saturating_sub(1));
         if record <= *last {
             return Place::Again;
         }

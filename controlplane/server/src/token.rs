@@ -155,16 +155,9 @@ impl Tokens {
         Ok(verified.claims)
     }
 
-    /// The verified claims that a request shows: `Authorization: Bearer` or, from browsers,
-    /// which cannot set that header on a WebSocket, the query parameter `access_token`.
-    ///
-    /// # Errors
-    /// 401 with a plain reason.
-    pub(crate) fn of_request(&self, parts: &http::request::Parts) -> Result<Claims, Refusal> {
-        self.claims_and_token(parts).map(|(claims, _)| claims)
-    }
-
-    /// As [`of_request`](Self::of_request), with the token itself.
+    /// The verified claims that a request shows, and the token itself: `Authorization: Bearer` or,
+    /// from browsers, which cannot set that header on a WebSocket, the query parameter
+    /// `access_token`.
     ///
     /// # Errors
     /// 401 with a plain reason.

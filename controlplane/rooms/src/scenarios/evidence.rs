@@ -5,7 +5,7 @@ use super::*;
 use bedside_audit::{Action, ActorKind, Event as Record, Fact, Outcome, Role};
 use bedside_protocol::BootId;
 
-fn of<'a>(world: &'a World, action: Action) -> Vec<&'a Record> {
+fn of(world: &World, action: Action) -> Vec<&Record> {
     let records = world.records.iter();
     records.filter(|record| record.action == action).collect()
 }

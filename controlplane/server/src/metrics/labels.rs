@@ -142,7 +142,7 @@ labels! {
 
 impl Label for Action {
     const NAME: &'static str = "action";
-    const ALL: &'static [Self] = Action::ALL;
+    const ALL: &'static [Self] = Self::ALL;
     fn text(self) -> &'static str {
         self.name()
     }

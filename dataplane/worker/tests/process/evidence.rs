@@ -47,6 +47,10 @@ fn files(socket: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "another process writes the file, at some time"
+)]
 /// Waits until so many bytes stand in the only file, or until there is none.
 fn wait_for_file(socket: &Path, done: impl Fn(Option<u64>) -> bool) {
     let patience = Instant::now() + Duration::from_secs(20);

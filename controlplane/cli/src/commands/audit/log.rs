@@ -18,7 +18,7 @@ pub(super) enum Log {
     /// None does.
     Database {
         archive: Archive,
-        config: LedgerConfig,
+        config: Box<LedgerConfig>,
         runtime: Runtime,
     },
 }
@@ -43,7 +43,7 @@ impl Log {
         )?;
         Ok(Self::Database {
             archive,
-            config,
+            config: Box::new(config),
             runtime,
         })
     }
