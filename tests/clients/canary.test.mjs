@@ -24,7 +24,7 @@ const IN_A_ROOM = ['room', 'identity', 'name', 'metadata', 'attribute', 'patient
 /** Where what may stand. Everything that is not named here must be free of all of it. */
 const ALLOWED = {
   // Open rooms, for the next incarnation; gone with the room.
-  'bedside.sqlite room_snapshot.snapshot': [...IN_A_ROOM, 'link name'],
+  'bedside.sqlite room_snapshot.snapshot': [...IN_A_ROOM, 'link name', 'SDP'],
   // What a link says to whoever opens it; of the link itself only its hash is kept.
   'bedside.sqlite link.': ['room', 'link name', 'link label'],
   'bedside.sqlite link.token_sha256': ['link token'],

@@ -22,7 +22,8 @@ async function logIn(server, browser) {
 const trouble = (page) =>
   page.$eval('[data-testid=login-trouble]', (panel) => panel.dataset.code);
 const me = (page) => page.evaluate(() => fetch('/api/me').then((answer) => answer.json()));
-const troubled = async (page, code) => assert.equal(await trouble(page), code);
+const troubled = async (page, code) =>
+  eventually(`the page says ${code}`, async () => (await trouble(page).catch(() => null)) === code);
 
 test('a real provider: good log-ins, bad ones, rotation, absence, back-channel logout', () =>
   scenario(startWithProvider, async (server, launch) => {

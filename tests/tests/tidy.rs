@@ -452,6 +452,7 @@ const LOG_FIELDS: &[&str] = &[
     "generation",
     "granted",
     "kind",
+    "code",
     "method",
     "notes",
     "now",

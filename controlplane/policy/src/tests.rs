@@ -224,6 +224,76 @@ fn errors_name_the_file_and_the_line() {
     );
 }
 
+/// What a capacity may do, and on which conditions; `-` for what it may not.
+fn cell(policies: &Policies, capacity: Capacity, action: Action) -> String {
+    let fresh = principal(capacity);
+    let not_own = Context { own: false, ..BEST };
+    let own = allowed(policies, &fresh, action, BEST);
+    let others = allowed(policies, &fresh, action, not_own);
+    let best = if others { not_own } else { BEST };
+    if !own && !others {
+        return "-".to_owned();
+    }
+    let single = Principal {
+        mfa_age_s: None,
+        ..fresh.clone()
+    };
+    let stale = Principal {
+        mfa_age_s: Some(301),
+        ..fresh.clone()
+    };
+    let early = Context {
+        admitted: false,
+        ..best
+    };
+    let calm = Context {
+        emergency: false,
+        ..best
+    };
+    let conditions = [
+        (own && !others, "own"),
+        (others && !own, "others'"),
+        (!allowed(policies, &fresh, action, early), "let in"),
+        (!allowed(policies, &fresh, action, calm), "emergency"),
+        (!allowed(policies, &stale, action, best), "fresh factors"),
+        (
+            allowed(policies, &stale, action, best) && !allowed(policies, &single, action, best),
+            "2 factors",
+        ),
+    ];
+    let named: Vec<_> = conditions
+        .iter()
+        .filter_map(|(holds, name)| holds.then_some(*name))
+        .collect();
+    if named.is_empty() {
+        "yes".to_owned()
+    } else {
+        named.join(", ")
+    }
+}
+
+#[test]
+fn the_table_of_rights_in_the_documents_is_what_the_policies_say() {
+    let policies = built_in();
+    let mut table = "| action |".to_owned();
+    for capacity in Capacity::ALL {
+        table.push_str(&format!(" {} |", capacity.name()));
+    }
+    table.push_str(&format!("\n|{}\n", "---|".repeat(Capacity::ALL.len() + 1)));
+    for &action in Action::ALL {
+        table.push_str(&format!("| `{}` |", action.name()));
+        for capacity in Capacity::ALL {
+            table.push_str(&format!(" {} |", cell(&policies, capacity, action)));
+        }
+        table.push('\n');
+    }
+    let document = include_str!("../../../docs/reference/roles.md");
+    assert!(
+        document.contains(&table),
+        "docs/reference/roles.md must hold this table:\n{table}"
+    );
+}
+
 #[test]
 #[ignore = "prints a figure; run it on a quiet machine"]
 #[expect(clippy::disallowed_methods, reason = "it measures time")]

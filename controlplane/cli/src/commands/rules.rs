@@ -36,6 +36,8 @@ pub(crate) enum Rules {
     Check {
         #[command(flatten)]
         files: RuleFiles,
+        #[command(flatten)]
+        format: Format,
     },
 }
 
@@ -111,17 +113,38 @@ impl Rules {
                     .ok_or_else(|| NotFound(format!("no rule is called {id}")))?;
                 format.print(&found, show)
             }
-            Self::Check { files } => {
+            Self::Check { files, format } => {
                 let (consent, retention) = files.read()?;
-                crate::print::line(&format!(
-                    "consent {} (SHA-256 {})\nretention {} (SHA-256 {})\nfine",
-                    consent.version(),
-                    consent.hash(),
-                    retention.version(),
-                    retention.hash()
-                ))
+                let checked = Checked {
+                    consent_version: consent.version().to_string(),
+                    consent_sha256: consent.hash().to_string(),
+                    retention_version: retention.version().to_string(),
+                    retention_sha256: retention.hash().to_string(),
+                };
+                format.print(&checked, Checked::text)
             }
         }
+    }
+}
+
+/// Which rules are in force with counsel's decisions.
+#[derive(Serialize)]
+struct Checked {
+    consent_version: String,
+    consent_sha256: String,
+    retention_version: String,
+    retention_sha256: String,
+}
+
+impl Checked {
+    fn text(&self) -> String {
+        format!(
+            "consent {} (SHA-256 {})\nretention {} (SHA-256 {})\nfine",
+            self.consent_version,
+            self.consent_sha256,
+            self.retention_version,
+            self.retention_sha256
+        )
     }
 }
 

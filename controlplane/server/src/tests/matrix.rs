@@ -191,6 +191,8 @@ const ADMIN: &[(&str, &str)] = &[
     ("POST", "/api-keys/{name}/rotate"),
     ("POST", "/audit"),
     ("POST", "/audit/key/rotate"),
+    ("POST", "/audit/purge"),
+    ("POST", "/evidence"),
     ("GET", "/users"),
     ("GET", "/users/{account}"),
     ("POST", "/users/{account}/revoke"),

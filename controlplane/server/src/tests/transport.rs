@@ -80,8 +80,10 @@ async fn openssl_is_refused_below_tls_1_3_and_gets_no_ticket_at_it() {
         let arguments = [version, "-cipher", "ALL:@SECLEVEL=0"];
         let (connected, words) = s_client(&bench, &arguments, b"").await;
         assert!(!connected, "{version}: {words}");
+        // Before 1.2 a client lacks what comes ahead of the version.
+        let alerts = ["alert protocol version", "alert handshake failure"];
         assert!(
-            words.contains("alert protocol version"),
+            alerts.iter().any(|alert| words.contains(alert)),
             "{version}: {words}"
         );
     }

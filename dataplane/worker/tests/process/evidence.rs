@@ -47,19 +47,21 @@ fn files(socket: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// Waits until so many bytes stand in the only file, or until there is none.
 #[expect(
     clippy::disallowed_methods,
     reason = "another process writes the file, at some time"
 )]
-/// Waits until so many bytes stand in the only file, or until there is none.
 fn wait_for_file(socket: &Path, done: impl Fn(Option<u64>) -> bool) {
     let patience = Instant::now() + Duration::from_secs(20);
     loop {
         let found = files(socket);
         assert!(found.len() <= 1);
+        // It may go while it is looked at.
         let bytes = found
             .first()
-            .map(|path| std::fs::metadata(path).unwrap().len());
+            .and_then(|path| std::fs::metadata(path).ok())
+            .map(|file| file.len());
         if done(bytes) {
             return;
         }
