@@ -452,6 +452,7 @@ const LOG_FIELDS: &[&str] = &[
     "generation",
     "granted",
     "kind",
+    "lost",
     "code",
     "method",
     "notes",

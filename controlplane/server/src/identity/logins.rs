@@ -22,8 +22,17 @@ pub(super) struct Login {
     /// (login CSRF).
     browser: Digest,
     /// The session that the browser had.
-    pub(super) replaces: Option<Digest>,
+    pub(super) replaces: Option<Replaced>,
     at: Instant,
+}
+
+/// A session that a login takes the place of.
+#[derive(Debug)]
+pub(super) struct Replaced {
+    pub(super) session: Digest,
+    /// Whose it was when the login began: it may have ended since, as it does where the provider
+    /// logs somebody out to let somebody else in.
+    pub(super) user: String,
 }
 
 /// Why a browser that comes back is not logged in.
@@ -37,7 +46,7 @@ pub(super) enum Unexpected {
 
 impl Logins {
     /// Keeps a login for the browser with `cookie`.
-    pub(super) fn begin(&self, begun: Begun, cookie: &str, replaces: Option<Digest>) {
+    pub(super) fn begin(&self, begun: Begun, cookie: &str, replaces: Option<Replaced>) {
         let now = Instant::now();
         let mut logins = self
             .under_way

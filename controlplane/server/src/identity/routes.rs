@@ -11,7 +11,6 @@ use crate::http::cookie as cookie_of;
 use crate::limits::{API_BODY_BYTES_MAX, TOKEN_BYTES_MAX};
 use crate::links::{RateLimit, random_token};
 use crate::listener::PeerAddress;
-use crate::store::links::Digest;
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::{Extension, Json};
@@ -97,9 +96,14 @@ async fn login(
         Err(error) => return broken(&error),
     };
     let url = begun.url.clone();
-    app.identity
-        .logins()
-        .begin(begun, &token, principal.session);
+    let replaces = principal
+        .session
+        .zip(principal.id)
+        .map(|(session, user)| logins::Replaced {
+            session,
+            user: user.into_inner(),
+        });
+    app.identity.logins().begin(begun, &token, replaces);
     let mut response = Redirect::to(&url).into_response();
     let headers = response.headers_mut();
     headers.insert(SET_COOKIE, logins::cookie_header(&token));
@@ -198,7 +202,7 @@ impl From<Error> for Refused {
 async fn enter(
     app: &App,
     person: &Person,
-    replaces: Option<Digest>,
+    replaces: Option<logins::Replaced>,
     fresh: bool,
     address: IpAddr,
 ) -> Result<String, Refused> {
@@ -223,18 +227,15 @@ async fn enter(
     if user.revoked_s.is_some() {
         return refuse(Trouble::Revoked);
     }
-    let replaced = match replaces {
-        Some(digest) => app.store.session(&digest).await?,
-        None => None,
-    };
     // Behind a locked screen is somebody's consult: nobody else unlocks it.
-    if fresh
-        && replaced
-            .as_ref()
-            .is_some_and(|(session, _)| session.user != user.id)
-    {
+    if fresh && replaces.as_ref().is_some_and(|old| old.user != user.id) {
         return refuse(Trouble::OtherUser);
     }
+    let replaces = replaces.map(|old| old.session);
+    let replaced = match &replaces {
+        Some(digest) => app.store.session(digest).await?,
+        None => None,
+    };
     let (session, token) = sessions::prepare(app.identity.config(), &user, person)?;
     let login = events::login(&user, person, &session, Some(address));
     if app.ledger.record(login).await.is_err() {

@@ -366,6 +366,26 @@ async fn idle_sessions_lock_and_old_ones_end() {
     bench.stop().await;
 }
 
+/// A provider that logs somebody out to let somebody else in says so before the other one is back.
+#[tokio::test]
+async fn a_session_that_ends_meanwhile_is_not_unlocked_by_somebody_else() {
+    let provider = ScriptedProvider::start().await;
+    let bench = bench(&provider).await;
+    let client = bench.client();
+    let mut browser = Browser::default();
+    browser.log_in(&client, &provider, "/login").await;
+    let id = browser.me(&client).await["id"].clone();
+    browser.post(&client, "/api/session/lock").await;
+    let away = browser.get(&client, "/login?for=unlock").await;
+    provider.say(|claims| claims["sub"] = json!("somebody else"));
+    let back = provider.authorize(away.header(LOCATION.as_str()).expect("there"));
+    let store = &bench.running.admin.app.store;
+    let ended = store.end_sessions_of_user(id.as_str().expect("text")).await;
+    assert_eq!(ended.expect("written"), 1);
+    troubled(&browser.get(&client, &back).await, "403", "other_user");
+    bench.stop().await;
+}
+
 #[tokio::test]
 async fn a_revoked_user_is_out_and_stays_out() {
     let provider = ScriptedProvider::start().await;
