@@ -287,23 +287,26 @@ impl Core {
     }
 
     /// Hands on what the transports decided, before any media that follows from it.
+    #[cold]
+    fn admit(&mut self, now: Instant, admitted: Admitted) {
+        let Admitted {
+            peer,
+            keys,
+            path,
+            missed_media,
+        } = admitted;
+        if let Some(media) = self.forwarder.peer_connected(now, peer, keys, path) {
+            self.transports.accept_media(peer, media);
+        }
+        if missed_media {
+            self.forwarder.begin_anew(now, peer);
+        }
+    }
+
     fn tell_forwarder(&mut self, now: Instant) {
         while let Some(notice) = self.transports.poll_notice() {
             match notice {
-                Notice::Admitted(admitted) => {
-                    let Admitted {
-                        peer,
-                        keys,
-                        path,
-                        missed_media,
-                    } = *admitted;
-                    if let Some(media) = self.forwarder.peer_connected(now, peer, keys, path) {
-                        self.transports.accept_media(peer, media);
-                    }
-                    if missed_media {
-                        self.forwarder.begin_anew(now, peer);
-                    }
-                }
+                Notice::Admitted(admitted) => self.admit(now, *admitted),
                 Notice::Path { peer, path } => self.forwarder.peer_path(now, peer, path),
                 Notice::Disconnected { peer } => self.forwarder.peer_disconnected(now, peer),
             }
