@@ -130,7 +130,7 @@ impl Running {
             Contender::Bedside(engine) => {
                 let server = Server::dataplane(engine)?;
                 let mut control = Dataplane::connect(server.socket(), config())?;
-                join(&mut fleet, &mut control, load)?;
+                join(&mut fleet, &mut control, load, HANDSHAKES_AT_ONCE)?;
                 let workers = &control.welcome().workers;
                 let worker = workers.first().context("a data plane has a worker")?;
                 let address = *worker
@@ -185,7 +185,7 @@ impl Running {
     /// The server is not Bedside, has ended, or refuses somebody.
     pub fn join(&mut self, load: &Load) -> Result<()> {
         let control = self.control.as_mut().context("only Bedside is joined")?;
-        join(&mut self.fleet, control, load)?;
+        join(&mut self.fleet, control, load, HANDSHAKES_AT_ONCE)?;
         self.fleet.settle(SETTLING)?;
         Ok(())
     }
@@ -249,7 +249,8 @@ impl Running {
         Ok(self.process.sample()?.rss_bytes)
     }
 
-    /// Lets the fleet run while others join with everybody in `joining`, as fast as they can.
+    /// Lets the fleet run while others join with everybody in `joining`, `at_once` handshakes at a
+    /// time and as fast as they can.
     /// What is measured is what those in `watched` see, who read everything: the fleet itself
     /// loads the server and costs the generator next to nothing, so that the media's latency is
     /// not that of a generator which has its hands full.
@@ -260,6 +261,7 @@ impl Running {
         &mut self,
         watched: &Load,
         joining: &Load,
+        at_once: usize,
     ) -> Result<(Window, Joins)> {
         let control = self.control.as_mut().context("only Bedside is joined")?;
         let mut watchers = Fleet::new(FleetConfig {
@@ -267,7 +269,7 @@ impl Running {
             sinks: Sinks::Read { open_one_in: 1 },
             seed: SEED + 2,
         })?;
-        join(&mut watchers, control, watched)?;
+        join(&mut watchers, control, watched, HANDSHAKES_AT_ONCE)?;
         let seen = Arc::new(Board::new(Clock::now_ns()));
         watchers.run_for(SETTLING, &seen)?;
         let stop = bedside_loadgen::Stop::new();
@@ -289,7 +291,7 @@ impl Running {
                 // The generator has one processor: its handshakes give way to its media, or they
                 // would show as the server's latency.
                 rustix::process::setpriority_process(None, NICE_MAX)?;
-                join_timed(control, joining)
+                join_timed(control, joining, at_once)
             });
             let joins = joins.join().expect("the generator does not panic");
             stop.stop();
@@ -313,22 +315,22 @@ impl Running {
     }
 }
 
-fn join_timed(control: &mut Dataplane, load: &Load) -> Result<Joins> {
+fn join_timed(control: &mut Dataplane, load: &Load, at_once: usize) -> Result<Joins> {
     let mut fleet = Fleet::new(FleetConfig {
         processor: Some(GENERATOR_PROCESSOR),
         sinks: Sinks::Read { open_one_in: 1 },
         seed: SEED + 1,
     })?;
     let began_ns = Clock::now_ns();
-    let joined = join(&mut fleet, control, load)?;
+    let joined = join(&mut fleet, control, load, at_once)?;
     Ok(Joins {
         joined,
         elapsed: Duration::from_nanos(Clock::now_ns() - began_ns),
     })
 }
 
-/// Connects everybody to a data plane, rooms one after another, several handshakes at a time.
-fn join(fleet: &mut Fleet, control: &mut Dataplane, load: &Load) -> Result<usize> {
+/// Connects everybody to a data plane, rooms one after another, `at_once` handshakes at a time.
+fn join(fleet: &mut Fleet, control: &mut Dataplane, load: &Load, at_once: usize) -> Result<usize> {
     let mut wanted: Vec<(RoomId, Vec<Publication>)> = Vec::new();
     let mut rooms = Vec::with_capacity(load.rooms.len());
     let mut ssrcs = Ssrcs(FIRST_SSRC);
@@ -343,7 +345,7 @@ fn join(fleet: &mut Fleet, control: &mut Dataplane, load: &Load) -> Result<usize
             wanted.push((room, publications.collect()));
         }
     }
-    let joined = fleet.join_all(control, &wanted, HANDSHAKES_AT_ONCE)?;
+    let joined = fleet.join_all(control, &wanted, at_once)?;
     let mut rest = &joined[..];
     for (members, room) in load.rooms.iter().zip(rooms) {
         let (here, others) = rest.split_at(members.len());

@@ -50,7 +50,10 @@ impl Process {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("bedside-bench-{}-{number}.socket", std::process::id());
         let socket = std::env::temp_dir().join(name);
-        let mut command = Command::new(beside("bedside-dataplane")?);
+        // A child may run where its parent may, and the generator has pinned itself by now.
+        let mut command = Command::new("taskset");
+        command.args(["--cpu-list", &SERVER_PROCESSOR.to_string()]);
+        command.arg(beside("bedside-dataplane")?);
         command.arg("--socket").arg(&socket);
         if let Some(engine) = engine {
             let name = match engine {
@@ -62,7 +65,7 @@ impl Process {
         let mut child = command
             .stderr(Stdio::piped())
             .spawn()
-            .context("bedside-dataplane does not start")?;
+            .context("taskset cannot start bedside-dataplane")?;
         let mut log = BufReader::new(child.stderr.take().context("a piped log")?);
         let mut text = String::new();
         while !text.contains("waiting for a control plane") {

@@ -47,7 +47,8 @@ pub enum Sinks {
         /// 0 counts as 1.
         open_one_in: u32,
     },
-    /// The kernel drops it, but for one message in so many, which is opened.
+    /// The kernel drops it, but for one message in so many, which is opened, and one in 8,192
+    /// packets.
     DropInKernel {
         /// 0 counts as 1.
         pass_one_in: u32,

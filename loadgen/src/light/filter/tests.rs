@@ -32,7 +32,7 @@ fn all_but_rtp_passes() {
     let feedback: &[u8] = &[0x80, 206, 0, 2];
     let short: &[u8] = &[0x80];
     let empty: &[u8] = &[];
-    let media: [&[u8]; 3] = [&[0x80, 111, 0, 1], &[0x90, 0x80 | 96, 0, 1], &[0xB0, 0xFF]];
+    let media: [&[u8]; 3] = [&[0x80, 111, 1, 0], &[0x90, 0x80 | 96, 1, 0], &[0xB0, 0xFF]];
     let sent = [
         stun, media[0], dtls, media[1], report, media[2], feedback, short, empty,
     ];
@@ -46,8 +46,29 @@ fn all_but_rtp_passes() {
 
 #[test]
 fn of_rtp_about_one_in_n_passes() {
-    let packet: &[u8] = &[0x80, 111, 0, 1, 2, 3];
+    let packet: &[u8] = &[0x80, 111, 1, 0, 2, 3];
     let passed = received(10, &vec![packet; 5_000]).len();
     // 500 expected, with a standard deviation of 21.
     assert!((350..650).contains(&passed), "{passed}");
+}
+
+#[test]
+fn whatever_chance_says_no_gap_is_as_long_as_half_a_cycle_of_numbers() {
+    for packets_per_message in [1, 9, 45, 64] {
+        let messages: Vec<[u8; 4]> = (0..=u16::MAX)
+            .step_by(packets_per_message)
+            .map(|number| {
+                let [high, low] = number.to_be_bytes();
+                [0x80, 96, high, low]
+            })
+            .collect();
+        let messages: Vec<&[u8]> = messages.iter().map(<[u8; 4]>::as_slice).collect();
+        let numbers: Vec<u16> = received(u32::MAX, &messages)
+            .iter()
+            .map(|message| u16::from_be_bytes([message[2], message[3]]))
+            .collect();
+        let longest = numbers.windows(2).map(|pair| pair[1] - pair[0]).max();
+        assert!(longest.is_some_and(|gap| gap <= 8_192 + 64), "{longest:?}");
+        assert!(numbers.len() <= 8 * 64);
+    }
 }
