@@ -4,7 +4,7 @@ use crate::{
     comparison::{Effort, cost_ratio, in_turns},
     contender::Contender,
     figure::Figure,
-    forwarding::{DROPPING, DROPPING_SLOW, load},
+    forwarding::{DROPPING, DROPPING_SLOW, HALF_OF_CAPACITY, load},
     load::{Load, frames},
 };
 use anyhow::Result;
@@ -38,7 +38,7 @@ fn tracks(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
 /// At half of what a worker carries: those who wait have their connectivity checked every few
 /// seconds, which counts for more the less there is to forward.
 fn idle(effort: Effort, report: &mut dyn FnMut(Figure)) -> Result<()> {
-    let alone = load(50, 800_000);
+    let alone = load(50, HALF_OF_CAPACITY);
     let mut crowded = alone.clone();
     crowded.rooms.extend(Load::idle(5_000).rooms);
     let contenders = [(Contender::BEDSIDE, &crowded), (Contender::BEDSIDE, &alone)];

@@ -23,6 +23,8 @@ pub const DROPPING_SLOW: Sinks = Sinks::DropInKernel { pass_one_in: 8 };
 const PACED_PACKETS: u32 = 500_000;
 /// Packets per second that would arrive in the saturated run: more than either takes.
 pub const SATURATING_PACKETS: u32 = 2_800_000;
+/// Half of what the saturated run offers, which is more than half of what is carried.
+pub const HALF_OF_CAPACITY: u32 = SATURATING_PACKETS / 2;
 const PACKETS_PER_FRAME: u32 = 9;
 
 /// A publisher whose frames come to `packets` a second at `subscribers` receivers.

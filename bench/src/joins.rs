@@ -6,7 +6,7 @@
 use crate::{
     contender::{Contender, Running},
     figure::{Figure, Goal, Measured, Unit},
-    forwarding::{DROPPING, SATURATING_PACKETS, load},
+    forwarding::{DROPPING, HALF_OF_CAPACITY, load},
     load::Load,
 };
 use anyhow::Result;
@@ -14,8 +14,6 @@ use std::time::Duration;
 
 /// Media must keep to this while others join.
 const LATENCY_P999_NS: u64 = 5_000_000;
-/// Half of what the saturated run offers, which is more than half of what is carried.
-const HALF: u32 = SATURATING_PACKETS / 2;
 const WATCHED_CONSULTS: usize = 20;
 
 /// Handshakes that go on at a time. The first number with which media keeps to its bound counts: the
@@ -40,7 +38,7 @@ pub fn run(participants: usize, report: &mut dyn FnMut(Figure)) -> Result<()> {
 }
 
 fn measure(participants: usize, at_once: usize) -> Result<Figure> {
-    let mut running = Running::start(Contender::BEDSIDE, &load(50, HALF), DROPPING)?;
+    let mut running = Running::start(Contender::BEDSIDE, &load(50, HALF_OF_CAPACITY), DROPPING)?;
     let before = running.measure(Duration::from_millis(500), Duration::from_secs(1))?;
     let watched = Load::consults(WATCHED_CONSULTS);
     let (window, joins) =
