@@ -14,6 +14,7 @@
 //! then written and sealed once for each subscriber, straight into the [`PacketSink`].
 #![forbid(unsafe_code)]
 
+pub mod bandwidth;
 pub mod forwarder;
 pub mod rtcp;
 pub mod rtp;
