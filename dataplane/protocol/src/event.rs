@@ -222,6 +222,11 @@ pub struct PeerStatistics {
     pub sent_bps: u64,
     /// Bits per second received from it, all streams.
     pub received_bps: u64,
+    /// What the path to it is believed to take now, bits per second; `None` for a client that has
+    /// given no feedback to estimate it by.
+    pub estimate_bps: Option<u64>,
+    /// Longest time that a video packet to it waited for its turn, milliseconds.
+    pub queue_delay_ms: f32,
     /// Packets retransmitted to it.
     pub retransmitted: u64,
     /// Datagrams from it that failed authentication or parsing, since it connected.

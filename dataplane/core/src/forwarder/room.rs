@@ -137,6 +137,7 @@ fn peer_statistics(peer: &mut Peer, elapsed: Duration) -> PeerStatistics {
         received_bps: bits_per_second(counters.received_bytes, elapsed),
         retransmitted: counters.retransmitted,
         rejected: counters.rejected,
+        ..PeerStatistics::default()
     }
 }
 
