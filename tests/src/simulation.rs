@@ -11,7 +11,8 @@ use bedside_core::{
 };
 use bedside_protocol::{
     Codec, Command, Encoding, Event, ExtensionIds, Generation, IceCredentials, Layer, Mid,
-    PayloadTypes, Peer, PeerId, Relay, RoomId, Secret, Subscription, Track, TrackId, WorkerId,
+    PayloadTypes, Peer, PeerId, Relay, RoomId, Secret, Subscription, Track, TrackId, VideoContent,
+    WorkerId,
 };
 use bedside_srtp::{MasterKey, Profile};
 use rand_chacha::ChaCha8Rng;
@@ -233,6 +234,8 @@ impl Simulation {
                 nack: video,
                 layer_max,
                 paused: false,
+                priority: 0,
+                frame_rate_max: None,
             }
         });
         joined
@@ -662,6 +665,7 @@ fn tracks(number: u16) -> [Track; 2] {
         encodings,
         nack: rtx.is_some(),
         muted: false,
+        content: VideoContent::Camera,
         relay: Relay::None,
     };
     let audio = Encoding {

@@ -271,6 +271,7 @@ impl Room {
                     id,
                     Track {
                         muted,
+                        content: track.content(),
                         ..live.clone()
                     },
                 ))
@@ -308,6 +309,8 @@ fn desired_subscriptions(participant: &Participant) -> BTreeMap<TrackId, Subscri
                     nack: bound.nack,
                     layer_max: subscription.layer_max,
                     paused: subscription.paused,
+                    priority: 0,
+                    frame_rate_max: None,
                 },
             ))
         })

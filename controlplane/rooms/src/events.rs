@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::evidence::{connected, orphaned};
 use crate::room::{Member, Room};
 use bedside_protocol::{
-    CloseReason, DataChannelKind, Event, Layer, MediaKind, PeerId, SpeakerLevel, TrackId,
+    CloseReason, DataChannelKind, Event, MediaKind, PeerId, SpeakerLevel, TrackId,
 };
 use livekit_protocol as proto;
 use proto::signal_response::Message;
@@ -53,7 +53,12 @@ impl Room {
                 subscriber,
                 track,
                 layer,
-            } => self.subscription_layer(ctx, subscriber, track, layer),
+            } => self.subscription_moves(ctx, subscriber, track, layer.is_some()),
+            Event::SubscriptionPaused {
+                subscriber,
+                track,
+                paused,
+            } => self.subscription_moves(ctx, subscriber, track, !paused),
             Event::Speakers { levels } => self.speakers(ctx, &levels),
             Event::Statistics { peers, tracks } => self.handle_statistics(ctx, &peers, &tracks),
             Event::Refused { .. } => {
@@ -149,12 +154,12 @@ impl Room {
 
     /// A video stream stands still or moves again, and neither the subscriber nor the publisher
     /// asked for that.
-    fn subscription_layer(
+    fn subscription_moves(
         &mut self,
         ctx: &mut Context<'_>,
         subscriber: PeerId,
         track: TrackId,
-        layer: Option<Layer>,
+        moves: bool,
     ) {
         let Some(owner) = self.peers.get(&subscriber).copied() else {
             return;
@@ -168,7 +173,7 @@ impl Room {
             return;
         };
         let wanted = !subscription.paused && !published.info.muted && published.flowing;
-        let stalled = layer.is_none() && wanted && published.kind() == MediaKind::Video;
+        let stalled = !moves && wanted && published.kind() == MediaKind::Video;
         if std::mem::replace(&mut subscription.stalled, stalled) == stalled {
             return;
         }

@@ -2,9 +2,9 @@
 
 use crate::dynacast::Dynacast;
 use crate::room::Member;
-use bedside_protocol::{Layer, MediaKind, Track};
+use bedside_protocol::{Layer, MediaKind, Track, VideoContent};
 use livekit_protocol as proto;
-use proto::{TrackType, VideoQuality};
+use proto::{TrackSource, TrackType, VideoQuality};
 use serde::{Deserialize, Serialize};
 
 /// A track that a participant announced or publishes.
@@ -51,6 +51,15 @@ impl Published {
             MediaKind::Audio
         } else {
             MediaKind::Video
+        }
+    }
+
+    /// What its pictures show.
+    pub(crate) fn content(&self) -> VideoContent {
+        if self.info.source == TrackSource::ScreenShare as i32 {
+            VideoContent::Screen
+        } else {
+            VideoContent::Camera
         }
     }
 

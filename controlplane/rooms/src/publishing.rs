@@ -15,7 +15,7 @@ use crate::published::{Published, Stage};
 use crate::room::{Member, Room};
 use crate::subscribing::is_stereo;
 use bedside_audit::Action;
-use bedside_protocol::{Codec, MediaKind, Mid, Relay, Track, TrackId};
+use bedside_protocol::{Codec, MediaKind, Mid, Relay, Track, TrackId, VideoContent};
 use livekit_protocol as proto;
 use proto::request_response::{Reason, Request};
 use proto::signal_response::Message;
@@ -464,6 +464,7 @@ fn media_of(track: TrackId, peer: bedside_protocol::PeerId, receiver: &Receiver)
         encodings: receiver.encodings.clone(),
         nack: receiver.nack,
         muted: false,
+        content: VideoContent::Camera,
         relay: Relay::None,
     })
 }

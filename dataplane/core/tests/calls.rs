@@ -4,7 +4,7 @@
 use bedside_core::{Certificate, Clock, Core, CoreConfig, Datagram, PacketSink, Path};
 use bedside_protocol::{
     Codec, Command, Encoding, Event, ExtensionIds, Layer, Mid, PayloadTypes, PeerId, Policy, Relay,
-    Subscription, Track, TrackId,
+    Subscription, Track, TrackId, VideoContent,
 };
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
@@ -176,6 +176,7 @@ fn track() -> Track {
         }],
         nack: true,
         muted: false,
+        content: VideoContent::Camera,
         relay: Relay::None,
     }
 }
@@ -195,6 +196,8 @@ fn subscription() -> Subscription {
         nack: true,
         layer_max: Layer::High,
         paused: false,
+        priority: 0,
+        frame_rate_max: None,
     }
 }
 

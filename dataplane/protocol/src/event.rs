@@ -93,6 +93,17 @@ pub enum Event {
         /// Since now.
         layer: Option<Layer>,
     },
+    /// A video that a subscriber wants was paused, or goes on, because of what its path carries.
+    /// What was paused by a wish, a mute or a removal is not told of. After `paused: false` a
+    /// [`SubscriptionLayer`](Self::SubscriptionLayer) follows with the first frame.
+    SubscriptionPaused {
+        /// Who receives it.
+        subscriber: PeerId,
+        /// What it receives.
+        track: TrackId,
+        /// Since now.
+        paused: bool,
+    },
     /// Who is speaking: tracks whose smoothed level crossed the threshold or changed by a step.
     /// Only changes; `active: false` ends one.
     Speakers {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
 /// Version of everything in this crate. Both sides must have the same one; they ship together.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// Everything that the control plane may send.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

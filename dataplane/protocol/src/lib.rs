@@ -38,6 +38,6 @@ pub use handshake::{
 pub use ids::{BootId, Generation, PeerId, RoomId, TrackId, WorkerId};
 pub use media::{
     Codec, Encoding, ExtensionIds, Layer, MediaKind, Mid, MidTooLong, PayloadTypes, Relay,
-    Subscription, Track,
+    Subscription, Track, VideoContent,
 };
 pub use redacted::{Phi, Redacted, Secret, exposed};

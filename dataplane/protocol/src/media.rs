@@ -226,9 +226,23 @@ pub struct Track {
     /// Muted by its publisher or an administrator: nothing is forwarded and its silence is no
     /// fault.
     pub muted: bool,
+    /// What its pictures show; of no meaning for audio.
+    #[serde(default)]
+    pub content: VideoContent,
     /// Whether it crosses workers.
     #[serde(default)]
     pub relay: Relay,
+}
+
+/// What pictures show, which decides what is given up first where not everything fits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VideoContent {
+    /// People and things that move: fewer pixels before fewer frames.
+    #[default]
+    Camera,
+    /// Text and drawings: fewer frames before fewer pixels.
+    Screen,
 }
 
 /// How a track crosses workers, when a room is spread over several. The worker of the publisher
@@ -270,4 +284,14 @@ pub struct Subscription {
     pub layer_max: Layer,
     /// Paused by the subscriber (hidden tile) or by policy: nothing is sent.
     pub paused: bool,
+    /// What gives way last where the subscriber's path does not carry everything, counted as
+    /// LiveKit's `track_setting` does: 1 is the most important, 255 the least. 0 where nothing was
+    /// said: a screen then comes before a camera, and both before what was given a number above
+    /// 128.
+    #[serde(default)]
+    pub priority: u8,
+    /// Frames per second that are enough, where the subscriber said so. Kept to as far as the
+    /// track's temporal layers allow.
+    #[serde(default)]
+    pub frame_rate_max: Option<u8>,
 }

@@ -462,6 +462,17 @@ fn streams_that_the_network_stops_are_told_of_but_not_those_that_people_stop() {
         states(&world),
         [StreamState::Paused as i32, StreamState::Active as i32]
     );
+    for paused in [true, false] {
+        world.event(
+            room,
+            Event::SubscriptionPaused {
+                subscriber,
+                track,
+                paused,
+            },
+        );
+    }
+    assert_eq!(states(&world)[2..], states(&world)[..2]);
     world.ask(
         patient,
         Ask::Mute(proto::MuteTrackRequest {
@@ -470,7 +481,7 @@ fn streams_that_the_network_stops_are_told_of_but_not_those_that_people_stop() {
         }),
     );
     layer(&mut world, None);
-    assert_eq!(states(&world).len(), 2, "a mute is no stall");
+    assert_eq!(states(&world).len(), 4, "a mute is no stall");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use bedside_core::forwarder::RelayBatch;
 use bedside_core::{Certificate, Clock, Core, CoreConfig, Datagram, PacketSink, Path};
 use bedside_protocol::{
     Codec, Command, CommandFrame, Encoding, ExtensionIds, Generation, Layer, Mid, PayloadTypes,
-    PeerId, Policy, Relay, RoomId, Subscription, Track, TrackId, WorkerId,
+    PeerId, Policy, Relay, RoomId, Subscription, Track, TrackId, VideoContent, WorkerId,
 };
 use client::{Client, SERVER};
 use std::cmp::Reverse;
@@ -302,6 +302,7 @@ impl LoadedWorker {
             }],
             nack: true,
             muted: false,
+            content: VideoContent::Camera,
             relay,
         };
         self.publications.push(publication);
@@ -325,6 +326,8 @@ impl LoadedWorker {
             nack: media != Media::Audio,
             layer_max: Layer::High,
             paused: false,
+            priority: 0,
+            frame_rate_max: None,
         };
         let room = client.room;
         self.receptions.push(Reception {

@@ -2,7 +2,7 @@ use super::*;
 use bedside_core::{Certificate, Clock, CoreConfig, PacketSink, Path};
 use bedside_protocol::{
     Codec, Command, CommandFrame, Encoding, Generation, Layer, Mid, PayloadTypes, PeerId, Policy,
-    Relay, RoomId, Track, TrackId,
+    Relay, RoomId, Track, TrackId, VideoContent,
 };
 use std::time::Instant;
 
@@ -58,6 +58,7 @@ fn speak(core: &mut Core, now: Instant, worker: u16, track: u64) {
             }],
             nack: false,
             muted: false,
+            content: VideoContent::Camera,
             relay: Relay::From(WorkerId(0)),
         }),
     ];

@@ -2,8 +2,8 @@
 
 use bedside_protocol::{
     Codec, Command, DataChannelKind, DataMessage, DtlsVersion as Dtls, Encoding, Event, Layer, Mid,
-    PayloadTypes, PeerId, Relay, RoomId, SrtpProfile, Subscription, Track, TrackId, Welcome,
-    WorkerId,
+    PayloadTypes, PeerId, Relay, RoomId, SrtpProfile, Subscription, Track, TrackId, VideoContent,
+    Welcome, WorkerId,
 };
 use str0m::config::DtlsVersion;
 
@@ -171,6 +171,7 @@ fn tracks() -> [(Track, Subscription); 2] {
         }],
         nack: true,
         muted: false,
+        content: VideoContent::Camera,
         relay: Relay::None,
     };
     let subscription = |track, mid, payload_types, ssrc, rtx_ssrc| Subscription {
@@ -184,6 +185,8 @@ fn tracks() -> [(Track, Subscription); 2] {
         nack: true,
         layer_max: Layer::High,
         paused: false,
+        priority: 0,
+        frame_rate_max: None,
     };
     [
         (

@@ -13,7 +13,7 @@ use crate::pacing::Clock;
 use crate::scenario::Network;
 use bedside_protocol::{
     Command, Encoding, Event, ExtensionIds, IceCredentials, Layer, MediaKind, Mid, PayloadTypes,
-    Peer, PeerId, Relay, RoomId, Secret, Subscription, Track, TrackId,
+    Peer, PeerId, Relay, RoomId, Secret, Subscription, Track, TrackId, VideoContent,
 };
 use std::time::Duration;
 use str0m::IceCreds;
@@ -202,6 +202,8 @@ impl Fleet {
             nack: repairs && kind == MediaKind::Video,
             layer_max: wish.layer_max,
             paused: false,
+            priority: 0,
+            frame_rate_max: None,
         };
         dataplane.command(room, Command::EnsureSubscription(subscription))?;
         Ok(())
@@ -287,6 +289,7 @@ fn track_of(
         encodings,
         nack: repairs,
         muted: false,
+        content: VideoContent::Camera,
         relay: Relay::default(),
     }
 }

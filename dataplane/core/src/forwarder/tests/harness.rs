@@ -9,7 +9,7 @@ use crate::rtp::{
 use crate::{Clock, PacketSink, Path};
 use bedside_protocol::{
     Codec, Command, Encoding, Event, ExtensionIds, Generation, IceCredentials, Layer, Mid,
-    PayloadTypes, Peer, PeerId, Relay, RoomId, Secret, Subscription, Track, TrackId,
+    PayloadTypes, Peer, PeerId, Relay, RoomId, Secret, Subscription, Track, TrackId, VideoContent,
 };
 use bedside_srtp::{Error, MasterKey, Opener, Profile, Sealer};
 use std::collections::BTreeMap;
@@ -512,6 +512,7 @@ pub(super) fn audio_track(track: u64, publisher: u64) -> Track {
         encodings: vec![encoding(Layer::Low, None)],
         nack: true,
         muted: false,
+        content: VideoContent::Camera,
         relay: Relay::None,
     }
 }
@@ -535,6 +536,7 @@ pub(super) fn video_track(track: u64, publisher: u64) -> Track {
         ],
         nack: true,
         muted: false,
+        content: VideoContent::Camera,
         relay: Relay::None,
     }
 }
@@ -558,6 +560,8 @@ pub(super) fn subscription(subscriber: u64, track: &Track) -> Subscription {
         nack: true,
         layer_max: Layer::High,
         paused: false,
+        priority: 0,
+        frame_rate_max: None,
     }
 }
 
