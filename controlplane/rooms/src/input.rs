@@ -135,6 +135,9 @@ pub struct Claims {
     /// Not before, Unix seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nbf: Option<u64>,
+    /// The token's own id (RFC 7519 §4.1.7), where it may be used once.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub jti: String,
     /// Display name.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,

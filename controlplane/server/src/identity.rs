@@ -10,6 +10,7 @@ pub(crate) mod principal;
 mod provider;
 mod routes;
 pub(crate) mod sessions;
+pub(crate) mod tokens;
 pub(crate) mod users;
 
 pub(crate) use principal::{PeerUid, Principal};

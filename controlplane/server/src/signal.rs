@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::authorize::{Asking, Routes, by_token};
 use crate::evidence::access::{self, Door};
 use crate::http::{Refused, cors};
-use crate::identity::Principal;
+use crate::identity::{Principal, tokens};
 use crate::limits::{MESSAGE_BYTES_MAX, SESSION_BYTES_WAITING_MAX};
 use crate::metrics::{Entrance, Verdict};
 use axum::extract::State;
@@ -138,6 +138,9 @@ async fn enter(
     let admitted = admit(app, asking, version, parts, &principal, claims).await;
     let (claims, parameters, policy) =
         admitted.inspect_err(|refusal| door.turn_away(&app.ledger, refusal))?;
+    if parameters.resume.is_none() {
+        tokens::use_once(app, &door, &claims).await?;
+    }
     let door = door.resumes(parameters.resume.is_some()).decided(policy);
     door.open(&app.ledger).await?;
     Ok((claims, parameters))

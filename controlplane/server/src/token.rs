@@ -5,6 +5,7 @@ use crate::clock::since_epoch;
 use crate::keys::ApiKeys;
 use crate::limits::{TOKEN_BYTES_MAX, TOKEN_LEEWAY_S};
 use crate::revocation::Refusals;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use bedside_protocol::Secret;
 use bedside_rooms::{Claims, Refusal};
 use http::header::AUTHORIZATION;
@@ -182,15 +183,18 @@ impl Tokens {
         }
     }
 
-    /// A token with these claims, valid from now for `lifetime`, signed by the API key
-    /// `claims.iss`. `None` if there is no such key any more.
+    /// A token with these claims and an id of its own, valid from now for `lifetime`, signed by
+    /// the API key `claims.iss`. `None` if there is no such key any more.
     pub(crate) fn sign(&self, claims: &Claims, lifetime: Duration) -> Option<String> {
         let now_s = since_epoch().as_secs();
         let keys = self.keys();
         let secret = keys.secret(&claims.iss)?;
+        let mut id = [0; 16];
+        getrandom::fill(&mut id).ok()?;
         let claims = Claims {
             exp: Some(now_s.saturating_add(lifetime.as_secs())),
             nbf: Some(now_s),
+            jti: URL_SAFE_NO_PAD.encode(id),
             ..claims.clone()
         };
         let key = EncodingKey::from_secret(secret.expose().as_bytes());

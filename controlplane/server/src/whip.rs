@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::authorize::{Asking, Routes, by_token};
 use crate::evidence::access::{self, Door};
 use crate::http::{Refused, cors};
+use crate::identity::tokens;
 use crate::limits::{ENTITY_TAGS_MAX, SDP_BYTES_MAX};
 use crate::metrics::{Entrance, Verdict};
 use axum::body::{Body, to_bytes};
@@ -73,6 +74,8 @@ async fn begin(
     let way = if path == "/whip" { "whip" } else { "whep" };
     let (claims, door) = taking_part(&app, &asking, &parts, way).await?;
     let offer = text(&parts.headers, SDP, body).await?;
+    let used = tokens::use_once(&app, &door, &claims).await;
+    used.map_err(Refused)?;
     // The log first: the rooms hear of nobody before.
     door.open(&app.ledger).await.map_err(Refused)?;
     let answer = app

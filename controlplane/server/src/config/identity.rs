@@ -37,6 +37,8 @@ pub struct IdentityConfig {
     pub administrator_idle_s: u32,
     /// Seconds until everybody must log in again.
     pub session_s: u32,
+    /// Access tokens count for one join each, by their `jti`.
+    pub single_use_tokens: bool,
 }
 
 impl IdentityConfig {
@@ -133,6 +135,7 @@ impl Default for IdentityConfig {
             clinician_idle_s: IDLE_S_MAX,
             administrator_idle_s: 600,
             session_s: SESSION_S_MAX,
+            single_use_tokens: false,
         }
     }
 }

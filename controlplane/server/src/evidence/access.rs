@@ -92,6 +92,11 @@ impl Door {
             503 => (Outcome::Failed, "unavailable"),
             _ => (Outcome::Failed, "malformed"),
         };
+        self.turn_away_for(ledger, outcome, reason);
+    }
+
+    /// The same, for a reason of which the answer's status says too little.
+    pub(crate) fn turn_away_for(&self, ledger: &Ledger, outcome: Outcome, reason: &'static str) {
         let mut event = self.event.clone();
         (event.outcome, event.reason) = (outcome, Some(reason));
         ledger.note(event);

@@ -505,3 +505,24 @@ async fn without_a_provider_the_page_says_so() {
 fn a_credential_names_its_digest() {
     assert_eq!(credential(&hash("x")).len(), 16);
 }
+
+#[tokio::test]
+async fn a_token_counts_once_where_the_configuration_says_so() {
+    let bench = Bench::configured(scratch(), |config| {
+        config.identity.single_use_tokens = true;
+    })
+    .await;
+    let client = bench.client();
+    let token = bench.token("p");
+    // Asking whether it would be let in uses nothing up.
+    for _ in 0..2 {
+        let path = format!("/rtc/validate?access_token={token}");
+        assert_eq!(client.get(&path).await.status, "200");
+    }
+    let first = client.signal("/rtc", &token).await.expect("let in");
+    assert_eq!(client.signal("/rtc", &token).await.err(), Some(401));
+    drop(first);
+    let other = bench.token("p");
+    assert!(client.signal("/rtc", &other).await.is_ok());
+    bench.stop().await;
+}
