@@ -23,7 +23,7 @@ use crate::metrics::Report as Outcome;
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts as _, State};
 use axum::response::{IntoResponse as _, Response};
 use bedside_policy::{Action, Resource};
 use bedside_protocol::Phi;
@@ -47,10 +47,10 @@ async fn take(
     asking: Asking,
     Extension(pace): Extension<Pace>,
     Extension(peer): Extension<PeerAddress>,
-    parts: Parts,
+    mut parts: Parts,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let outcome = judge(&app, &asking, &pace, peer, &parts, body).await;
+    let outcome = judge(&app, &asking, &pace, peer, &mut parts, body).await;
     app.metrics.client.reports.count((outcome,));
     let (status, words) = match outcome {
         Outcome::Accepted => return StatusCode::NO_CONTENT.into_response(),
@@ -77,7 +77,7 @@ async fn judge(
     asking: &Asking,
     pace: &Pace,
     peer: PeerAddress,
-    parts: &Parts,
+    parts: &mut Parts,
     body: Result<Bytes, BytesRejection>,
 ) -> Outcome {
     if !app.client_statistics {
@@ -106,17 +106,20 @@ async fn judge(
     Outcome::Accepted
 }
 
-/// The digest of a good token, or of the session of somebody who used a link, with who that is and
-/// where; `None` for nobody.
+/// The digest of a good token, or of the session of a clinician or of somebody who used a link, with
+/// who that is and where; `None` for nobody.
 async fn reporter(
     app: &App,
     peer: PeerAddress,
-    parts: &Parts,
+    parts: &mut Parts,
 ) -> Option<([u8; 32], Principal, String)> {
     if let Some(token) = parts.headers.get(AUTHORIZATION) {
         let (principal, claims) = by_token(app, parts).ok()?;
         let room = claims.video.map(|grant| grant.room).unwrap_or_default();
         return Some((links::hash(token.to_str().ok()?), principal, room));
+    }
+    if let Some(clinician) = clinician(app, parts).await {
+        return Some(clinician);
     }
     let (session, link) = links::open_session(app, &parts.headers).await?;
     let room = link.room.clone();
@@ -125,6 +128,17 @@ async fn reporter(
         Principal::of_link(link, &session, Some(peer.0)),
         room,
     ))
+}
+
+/// Somebody of the workforce who is in a consult now. A locked screen reports nothing until it is
+/// unlocked: its session opens nothing.
+async fn clinician(app: &App, parts: &mut Parts) -> Option<([u8; 32], Principal, String)> {
+    let principal = Principal::from_request_parts(parts, app).await.ok()?;
+    let session = principal.session.filter(|_| !principal.locked)?;
+    let user = principal.id.as_ref()?.expose().clone();
+    let rooms = app.rooms.call(move |rooms, _| rooms.rooms_of(&user)).await;
+    let room = rooms.ok()?.into_iter().next()?;
+    Some((session, principal, room))
 }
 
 #[cfg(test)]

@@ -75,8 +75,9 @@ export class Reporter {
       cache: 'no-store',
       redirect: 'error',
     }).catch(() => null);
-    // Statistics are worth no second attempt; where none are taken, none are sent.
-    this.#refused = answer?.status === 401 || answer?.status === 404;
+    // Statistics are worth no second attempt; where none are taken, none are sent. A session that
+    // is refused may only be locked.
+    this.#refused = answer?.status === 404;
     if (!this.#refused || this.#timer === null) return;
     clearInterval(this.#timer);
     this.#timer = null;
