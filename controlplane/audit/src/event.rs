@@ -269,7 +269,8 @@ pub enum ActorKind {
 pub struct Authentication {
     /// `oidc`, `link`, `session`, `token`, `api_key`, `peer_credentials`.
     pub method: String,
-    /// The provider, for `oidc`: issuer URL.
+    /// Who vouches: the provider's issuer URL for `oidc` and for the `session` of such a log-in,
+    /// the API key's name for `token`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
     /// Authentication context class (OIDC Core §2).

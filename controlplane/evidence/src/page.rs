@@ -9,7 +9,7 @@ use crate::controls::{self, By};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::material::{Material, Scope};
 use crate::{bundle, sbom};
-use bedside_audit::{Entry, Fact, Outcome, SignedCheckpoint};
+use bedside_audit::{Entry, EntryAuthentication, Fact, Outcome, SignedCheckpoint};
 use bedside_protocol::Phi;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
@@ -368,21 +368,26 @@ impl<'a> Person<'a> {
         );
         add(&mut self.kinds, kind);
         if let Some(authentication) = &entry.actor.authn {
-            let factors = authentication.amr.join(", ");
-            let factors = if factors.is_empty() {
-                factors
-            } else {
-                format!(" ({factors})")
-            };
-            add(
-                &mut self.proofs,
-                format!("{}{factors}", words::label(&authentication.method)),
-            );
+            add(&mut self.proofs, proof(authentication));
         }
         if let Some(network) = &entry.actor.network {
             add(&mut self.networks, network.clone());
         }
     }
+}
+
+/// How somebody proved who they are: the way, who vouched, and what was shown there.
+fn proof(authentication: &EntryAuthentication) -> String {
+    let mut text = words::label(&authentication.method);
+    if let Some(provider) = &authentication.provider {
+        text.push_str(&format!(" by {provider}"));
+    }
+    let shown = authentication.amr.iter().chain(&authentication.acr);
+    let shown: Vec<&str> = shown.map(String::as_str).collect();
+    if !shown.is_empty() {
+        text.push_str(&format!(" ({})", shown.join(", ")));
+    }
+    text
 }
 
 fn add(list: &mut Vec<String>, text: String) {

@@ -44,6 +44,7 @@ impl Participant {
             kind,
             id: Some(self.identity.clone()),
             role: Some(role),
+            authentication: self.claims.expose().bedside_authentication.clone(),
             ..Actor::SYSTEM
         }
     }

@@ -159,6 +159,10 @@ pub struct Claims {
     /// In which role they come. Ours: a token of LiveKit's makers has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bedside_role: Option<bedside_audit::Role>,
+    /// How they proved who they are, for the records. Ours: the server writes it into the tokens
+    /// that a link or a session is given, and for any other token as what that token is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bedside_authentication: Option<bedside_audit::Authentication>,
     /// What it allows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video: Option<VideoGrant>,

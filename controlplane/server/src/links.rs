@@ -259,8 +259,14 @@ async fn join(
         let role = Role::named(&link.role).unwrap_or(Role::Patient);
         Json(Admission {
             url: format!("wss://{host}"),
-            token: access_token(&app, &link.room, role, &identity, name)
-                .ok_or(Refused::ServerUnavailable)?,
+            token: access_token(
+                &app,
+                &link.room,
+                role,
+                (&principal, identity.as_str()),
+                name,
+            )
+            .ok_or(Refused::ServerUnavailable)?,
             identity,
             role: link.role,
         })
@@ -315,13 +321,13 @@ async fn use_up(
     Ok(HeaderValue::try_from(cookie).expect("base64url and digits"))
 }
 
-/// Valid for joining only: what is refreshed later is the rooms' business. `None` if there is no key
-/// to sign with any more.
+/// A token for `principal` to join as `identity`. Valid for joining only: what is refreshed later is
+/// the rooms' business. `None` if there is no key to sign with any more.
 pub(crate) fn access_token(
     app: &App,
     room: &str,
     role: Role,
-    identity: &str,
+    (principal, identity): (&Principal, &str),
     name: String,
 ) -> Option<String> {
     let claims = Claims {
@@ -329,6 +335,7 @@ pub(crate) fn access_token(
         sub: identity.to_owned(),
         name,
         bedside_role: Some(role),
+        bedside_authentication: principal.authentication.clone(),
         video: Some(VideoGrant {
             room_join: true,
             room: room.to_owned(),

@@ -2,7 +2,7 @@
 
 use super::dataplane::restart;
 use super::*;
-use bedside_audit::{Action, ActorKind, Event as Record, Fact, Outcome, Role};
+use bedside_audit::{Action, ActorKind, Authentication, Event as Record, Fact, Outcome, Role};
 use bedside_protocol::BootId;
 
 fn of(world: &World, action: Action) -> Vec<&Record> {
@@ -20,6 +20,10 @@ fn reasons(world: &World, action: Action) -> Vec<&'static str> {
 fn with_role(identity: &str, role: &str) -> Claims {
     Claims {
         bedside_role: Role::named(role),
+        bedside_authentication: Some(Authentication {
+            method: "link".to_owned(),
+            ..Authentication::default()
+        }),
         ..claims(identity)
     }
 }
@@ -74,6 +78,7 @@ fn a_consult_is_told_from_its_opening_to_its_end() {
     assert_eq!(opened.actor.id.as_ref().unwrap().expose(), "patient");
     assert_eq!(opened.patient.as_ref().unwrap().expose(), "patient");
     assert!(opened.actor.address.is_some());
+    assert_eq!(opened.actor.authentication.as_ref().unwrap().method, "link");
     let text = |name| match opened.facts.get(name) {
         Some(Fact::Text(text)) => text.as_str(),
         other => panic!("{name}: {other:?}"),

@@ -12,14 +12,17 @@ use bedside_protocol::Phi;
 use bedside_rooms::{Claims, Refusal};
 use http::request::Parts;
 
-/// Whoever shows an access token, and what it says.
+/// Whoever shows an access token, and what it says; how they proved who they are is in both.
 ///
 /// # Errors
 /// 401 with a plain reason.
 pub(crate) fn by_token(app: &App, parts: &Parts) -> Result<(Principal, Claims), Refusal> {
-    let (claims, token) = app.tokens.claims_and_token(parts)?;
+    let (mut claims, token) = app.tokens.claims_and_token(parts)?;
     let address = parts.extensions.get().map(|PeerAddress(address)| *address);
     let principal = Principal::of_token(claims.clone(), &token, address);
+    claims
+        .bedside_authentication
+        .clone_from(&principal.authentication);
     Ok((principal, claims))
 }
 

@@ -217,7 +217,7 @@ async fn join(
         &app,
         &consult.room,
         Role::Clinician,
-        &user.id,
+        (&principal, user.id.as_str()),
         user.display_name.into_inner(),
     );
     Ok(Json(Admission {

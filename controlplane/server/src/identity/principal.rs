@@ -138,6 +138,16 @@ impl Principal {
         } else {
             (ActorKind::Service, Role::Service)
         };
+        // What we wrote into a token of a link or a session, whose holder proved more than that
+        // they have the token.
+        let proof = claims
+            .bedside_authentication
+            .clone()
+            .unwrap_or_else(|| Authentication {
+                provider: Some(claims.iss.clone()),
+                credential: Some(credential(&links::hash(token))),
+                ..authentication("token")
+            });
         let id = match claims.subject() {
             "" => &claims.iss,
             subject => subject,
@@ -146,10 +156,7 @@ impl Principal {
             kind,
             id: Some(Phi::new(id.to_owned())),
             roles: vec![role],
-            authentication: Some(Authentication {
-                credential: Some(credential(&links::hash(token))),
-                ..authentication("token")
-            }),
+            authentication: Some(proof),
             claims: Some(Phi::new(Box::new(claims))),
             ..Self::unknown(address)
         }
