@@ -2,6 +2,7 @@
 
 use crate::breakglass::Entries;
 use crate::dataplane::DataplaneStatus;
+use crate::evidence::strangers::Strangers;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::rooms::RoomsHandle;
@@ -31,6 +32,7 @@ pub(crate) struct App {
     pub(crate) policies: Arc<Policies>,
     pub(crate) waiting: WaitingRoom,
     pub(crate) emergencies: Entries,
+    pub(crate) strangers: Strangers,
     /// The workforce logs in with an identity provider.
     pub(crate) workforce_login: bool,
 }

@@ -7,7 +7,7 @@
 
 mod api;
 
-pub(crate) use api::{admin_routes, routes};
+pub(crate) use api::{admin_routes, routes, token};
 
 use crate::Error;
 use crate::app::App;

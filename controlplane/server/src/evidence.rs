@@ -4,6 +4,7 @@
 pub(crate) mod access;
 mod keeper;
 mod known;
+pub(crate) mod strangers;
 
 pub(crate) use keeper::{Evidence, Item, Keeper, evidence};
 pub(crate) use known::Known;

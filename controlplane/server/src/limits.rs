@@ -287,5 +287,13 @@ pub const EVIDENCE_PER_BATCH_MAX: usize = 256;
 /// offer again: more than all workers of a host keep unacknowledged in memory.
 pub const KNOWN_ENTRIES_MAX: u32 = 16_384;
 
+/// Records a minute of each thing that callers without a name try from one network (IPv4: /24, IPv6:
+/// /48); further ones are counted in one. Somebody who mistypes tries less often.
+pub const STRANGER_RECORDS_PER_MINUTE: u32 = 10;
+
+/// Things tried, by network, that are counted within a minute; further networks are counted
+/// together. With [`STRANGER_RECORDS_PER_MINUTE`] at most 43 records a second, 20 KB.
+pub const STRANGERS_MAX: usize = 256;
+
 /// Runs and workers of data planes whose last evidence is remembered: sixteen runs of the largest.
 pub const NUMBERS_MAX: usize = 4_096;

@@ -393,7 +393,7 @@ fn link_refused(app: &App, PeerAddress(address): PeerAddress, link: &Digest, ref
         Refused::LinkExpired => "expired",
         _ => "unknown",
     });
-    app.ledger.note(event);
+    app.strangers.note(&app.ledger, event);
 }
 
 /// 256 random bits, URL-safe.

@@ -6,6 +6,7 @@ use crate::breakglass::Entries;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dataplane::{Client, DataplaneStatus};
+use crate::evidence::strangers::{self, Strangers};
 use crate::evidence::{self, Keeper, Known};
 use crate::identity::{Identity, sessions};
 use crate::keys::{ApiKeys, KeyFile};
@@ -153,6 +154,7 @@ pub async fn start(config: Config) -> Result<Running, Error> {
         policies,
         waiting: WaitingRoom::new(config.waiting_room()),
         emergencies: Entries::new(config.policy.break_glass_s),
+        strangers: Strangers::default(),
         workforce_login: config.identity.issuer.is_some(),
     };
     breakglass::refuse_ended(&app).await?;
@@ -190,6 +192,10 @@ pub async fn start(config: Config) -> Result<Running, Error> {
     tasks
         .endless
         .spawn(named("emergency entries", breakglass::run(app.clone())));
+    tasks.endless.spawn(named(
+        "records of strangers",
+        strangers::run(app.strangers.clone(), ledger.clone()),
+    ));
     tasks.endless.spawn(named("file watch", watch.run()));
     tasks
         .endless
@@ -332,6 +338,7 @@ impl Running {
             tracing::error!("the task that stores room snapshots has failed");
         }
         self.store.close().await;
+        self.admin.app.strangers.settle(&self.ledger);
         self.stopped.at_us = evidence::access::now_us();
         self.ledger.note(self.stopped);
         self.ledger.close().await;

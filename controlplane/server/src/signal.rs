@@ -132,8 +132,8 @@ async fn enter(
     version: Version,
     parts: &Parts,
 ) -> Result<(Claims, JoinParameters), Refusal> {
-    let (principal, claims) = by_token(app, parts)
-        .inspect_err(|refusal| access::token_refused(&app.ledger, parts, refusal))?;
+    let (principal, claims) =
+        by_token(app, parts).inspect_err(|refusal| access::token_refused(app, parts, refusal))?;
     let door = Door::new(&principal, &claims, "signalling");
     let admitted = admit(app, asking, version, parts, &principal, claims).await;
     let (claims, parameters, policy) =

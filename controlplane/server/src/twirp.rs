@@ -102,7 +102,7 @@ async fn call(State(app): State<App>, asking: Asking, request: Request) -> Respo
             .ok_or_else(|| Problem::bad_route(&parts, "there is no such method"))?;
         let encoding = Encoding::of(&parts)?;
         let (principal, claims) = by_token(&app, &parts)
-            .inspect_err(|refusal| access::token_refused(&app.ledger, &parts, refusal))?;
+            .inspect_err(|refusal| access::token_refused(&app, &parts, refusal))?;
         let actor = principal.actor(None);
         let body = to_bytes(body, TWIRP_BODY_BYTES_MAX).await.map_err(|_| {
             Problem::new("malformed", "the body is too long or did not arrive whole")

@@ -102,7 +102,7 @@ async fn taking_part(
     way: &'static str,
 ) -> Result<(Claims, Door), Refused> {
     let (principal, claims) = by_token(app, parts)
-        .inspect_err(|refusal| access::token_refused(&app.ledger, parts, refusal))
+        .inspect_err(|refusal| access::token_refused(app, parts, refusal))
         .map_err(Refused)?;
     let door = Door::new(&principal, &claims, way);
     let room = claims.video.as_ref().map(|grant| grant.room.clone());

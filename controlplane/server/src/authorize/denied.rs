@@ -5,7 +5,7 @@ use crate::clock::now_us;
 use crate::http::Refused;
 use crate::identity::Principal;
 use axum::response::{IntoResponse, Response};
-use bedside_audit::{Action as Recorded, Event, Outcome, PolicyDecision};
+use bedside_audit::{Action as Recorded, ActorKind, Event, Outcome, PolicyDecision};
 use bedside_policy::{Action, Resource};
 use bedside_rooms::Refusal;
 
@@ -60,5 +60,9 @@ pub(super) fn record(
         }
         Resource::Installation => {}
     }
-    app.ledger.note(event);
+    if principal.kind == ActorKind::Unknown {
+        app.strangers.note(&app.ledger, event);
+    } else {
+        app.ledger.note(event);
+    }
 }

@@ -126,9 +126,7 @@ async fn break_glass(
         policy,
     };
     let entry = super::enter(&app, declared).await?;
-    let left =
-        Duration::from_secs(u64::try_from(entry.ends_s).unwrap_or(0)).saturating_sub(since_epoch());
-    let token = token(&app, &entry, &user, left).ok_or(Denied::Unavailable)?;
+    let token = token(&app, &entry, &user, &principal).ok_or(Denied::Unavailable)?;
     Ok(Json(Entered {
         url: format!("wss://{host}"),
         token,
@@ -139,14 +137,23 @@ async fn break_glass(
     }))
 }
 
-/// A token for a clinician, as themselves and marked. `None` if no API key is left to sign with.
-fn token(app: &App, entry: &Entry, user: &User, left: Duration) -> Option<String> {
+/// A token for a clinician, as themselves and marked, until the entry ends. `None` if no API key is
+/// left to sign with.
+pub(crate) fn token(
+    app: &App,
+    entry: &Entry,
+    user: &User,
+    principal: &Principal,
+) -> Option<String> {
+    let left =
+        Duration::from_secs(u64::try_from(entry.ends_s).unwrap_or(0)).saturating_sub(since_epoch());
     let claims = Claims {
         iss: app.tokens.first_key(),
         sub: user.id.clone(),
         name: user.display_name.expose().clone(),
         attributes: BTreeMap::from([(EMERGENCY.to_owned(), entry.reason.clone())]),
         bedside_role: Some(Role::Clinician),
+        bedside_authentication: principal.authentication.clone(),
         video: Some(VideoGrant {
             room_join: true,
             room: entry.room.clone(),

@@ -1,5 +1,6 @@
 //! Records of who came in, by which door, and who did not.
 
+use crate::app::App;
 use crate::clock::since_epoch;
 use crate::identity::Principal;
 use crate::listener::PeerAddress;
@@ -104,14 +105,14 @@ impl Door {
 }
 
 /// A token that was refused before any room was concerned.
-pub(crate) fn token_refused(ledger: &Ledger, parts: &Parts, refusal: &Refusal) {
+pub(crate) fn token_refused(app: &App, parts: &Parts, refusal: &Refusal) {
     let mut event = event(Action::TokenRefused, Actor::unknown(address(parts)));
     event.outcome = Outcome::Denied;
     event.reason = Some(match refusal.status {
         401 => "invalid",
         _ => "unusable",
     });
-    ledger.note(event);
+    app.strangers.note(&app.ledger, event);
 }
 
 /// A call of the server API that was carried out, or not.

@@ -6,10 +6,12 @@ use crate::Error;
 use crate::admin::{LinkReport, LinkRequest, Role as LinkRole};
 use crate::app::{App, Stopped};
 use crate::authorize::Routes;
+use crate::breakglass;
 use crate::limits::{
     API_BODY_BYTES_MAX, CONSULTS_LISTED_MAX, DISPLAY_NAME_CHARACTERS_MAX, INVITATION_LIFETIME_S,
 };
 use crate::links::{self, random_token};
+use crate::store::breakglass::Entry;
 use crate::store::consults::Consult;
 use crate::store::now_s;
 use crate::store::users::User;
@@ -141,10 +143,13 @@ async fn look(
     principal: Principal,
     Path(room): Path<String>,
 ) -> Result<Json<Invitation>, Refused> {
-    let (user, consult) = own(&app, &principal, &room).await?;
+    let (user, way_in) = way_in(&app, &principal, &room).await?;
     Ok(Json(Invitation {
         role: Role::Clinician.name(),
-        room_label: consult.label.into_inner(),
+        room_label: match way_in {
+            WayIn::Own(consult) => consult.label.into_inner(),
+            WayIn::Emergency(_) => String::new(),
+        },
         display_name: user.display_name.into_inner(),
     }))
 }
@@ -208,18 +213,21 @@ async fn join(
     Path(room): Path<String>,
     headers: HeaderMap,
 ) -> Result<Json<Admission>, Refused> {
-    let (user, consult) = own(&app, &principal, &room).await?;
+    let (user, way_in) = way_in(&app, &principal, &room).await?;
     let host = headers
         .get(HOST)
         .and_then(|host| host.to_str().ok())
         .ok_or(Refused::NotAllowed)?;
-    let token = links::access_token(
-        &app,
-        &consult.room,
-        Role::Clinician,
-        (&principal, user.id.as_str()),
-        user.display_name.into_inner(),
-    );
+    let token = match way_in {
+        WayIn::Own(consult) => links::access_token(
+            &app,
+            &consult.room,
+            Role::Clinician,
+            (&principal, user.id.as_str()),
+            user.display_name.clone().into_inner(),
+        ),
+        WayIn::Emergency(entry) => breakglass::token(&app, &entry, &user, &principal),
+    };
     Ok(Json(Admission {
         url: format!("wss://{host}"),
         token: token.ok_or(Refused::Unavailable)?,
@@ -249,6 +257,26 @@ async fn own(app: &App, principal: &Principal, room: &str) -> Result<(User, Cons
     let consult = app.store.consult_of(room, id).await?;
     let user = app.store.user(id).await?;
     user.zip(consult).ok_or(Refused::NotAllowed)
+}
+
+/// What lets a clinician into a consult.
+enum WayIn {
+    /// They opened it.
+    Own(Consult),
+    /// An emergency, until the entry ends.
+    Emergency(Entry),
+}
+
+/// The caller, and by what they come into the consult.
+async fn way_in(app: &App, principal: &Principal, room: &str) -> Result<(User, WayIn), Refused> {
+    let id = clinician(principal)?;
+    let user = app.store.user(id).await?.ok_or(Refused::NotAllowed)?;
+    if let Some(consult) = app.store.consult_of(room, id).await? {
+        return Ok((user, WayIn::Own(consult)));
+    }
+    let entry = app.store.open_entry(id, room).await?;
+    let entry = entry.ok_or(Refused::NotAllowed)?;
+    Ok((user, WayIn::Emergency(entry)))
 }
 
 /// Why not; the page has words for each code.

@@ -129,12 +129,8 @@ async fn callback(
         return pages::trouble(Trouble::TooOften);
     }
     let refuse = |outcome, trouble: Trouble| {
-        app.ledger.note(events::login_refused(
-            Some(address),
-            None,
-            outcome,
-            trouble.code(),
-        ));
+        let event = events::login_refused(Some(address), None, outcome, trouble.code());
+        app.strangers.note(&app.ledger, event);
         pages::trouble(trouble)
     };
     let Some(provider) = app.identity.provider() else {
@@ -257,12 +253,8 @@ async fn enter(
 fn failed(app: &App, address: Option<IpAddr>, error: &ProviderError) -> Response {
     // The texts are ours and hold nothing that was sent.
     tracing::warn!(%error, "a login failed");
-    app.ledger.note(events::login_refused(
-        address,
-        None,
-        Outcome::Failed,
-        error.reason(),
-    ));
+    let event = events::login_refused(address, None, Outcome::Failed, error.reason());
+    app.strangers.note(&app.ledger, event);
     pages::trouble(match error {
         ProviderError::Unreachable(_) => Trouble::ProviderAway,
         ProviderError::Code => Trouble::LoginUnknown,
@@ -367,7 +359,7 @@ async fn backchannel_logout(
         let mut event = events::event(Action::Logout, bedside_audit::Actor::unknown(Some(address)));
         event.outcome = Outcome::Denied;
         event.reason = Some(reason);
-        app.ledger.note(event);
+        app.strangers.note(&app.ledger, event);
         let words = serde_json::json!({ "error": "invalid_request", "error_description": reason });
         (StatusCode::BAD_REQUEST, Json(words)).into_response()
     };

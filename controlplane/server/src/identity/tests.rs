@@ -493,6 +493,86 @@ async fn a_clinician_opens_invites_joins_and_ends_and_nobody_else_does() {
 }
 
 #[tokio::test]
+async fn a_clinician_in_a_consult_reports_and_is_recorded_with_their_factors() {
+    let provider = ScriptedProvider::start().await;
+    let bench = bench(&provider).await;
+    let client = bench.client();
+    let mut browser = Browser::default();
+    browser.log_in(&client, &provider, "/login").await;
+    let opened = browser.say(&client, "/api/consults", &json!({})).await;
+    let room = opened.json()["room"].as_str().expect("text").to_owned();
+    let report = json!({ "reports": [] });
+    let answer = browser.say(&client, "/api/statistics", &report).await;
+    assert_eq!(answer.status, "401", "nobody is in the consult yet");
+
+    let path = format!("/api/consults/{room}/join");
+    let joined = browser.post(&client, &path).await.json();
+    let token = joined["token"].as_str().expect("text");
+    let mut signal = client.signal("/rtc", token).await.expect("let in");
+    signal.next().await;
+    let answer = browser.say(&client, "/api/statistics", &report).await;
+    assert_eq!(answer.status, "204", "{answer:?}");
+    let joins = bench.entries("room.join", 1).await;
+    let proof = joins[0].actor.authn.as_ref().expect("a session");
+    assert_eq!(proof.method, "session");
+    assert_eq!(proof.provider.as_deref(), Some(provider.issuer().as_str()));
+    assert!(!proof.amr.is_empty(), "{proof:?}");
+
+    // A locked screen opens nothing, and is not recorded as an intruder every few seconds.
+    browser.post(&client, "/api/session/lock").await;
+    let answer = browser.say(&client, "/api/statistics", &report).await;
+    assert_eq!(answer.status, "401");
+    assert!(bench.entries("access.denied", 0).await.is_empty());
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn an_emergency_entry_opens_the_consult_and_nothing_else() {
+    let provider = ScriptedProvider::start().await;
+    let bench = bench(&provider).await;
+    let client = bench.client();
+    let mut browser = Browser::default();
+    browser.log_in(&client, &provider, "/login").await;
+    let (look, join) = ("/api/consults/ward", "/api/consults/ward/join");
+    assert_eq!(browser.get(&client, look).await.status, "403");
+    assert_eq!(browser.post(&client, join).await.status, "403");
+    let declare = |words| json!({ "room": "ward", "reason": "threat_to_life", "words": words });
+    let answer = browser
+        .say(&client, "/api/breakglass", &declare("  "))
+        .await;
+    assert_eq!(answer.status, "400", "a reason is asked for");
+    let entered = browser
+        .say(
+            &client,
+            "/api/breakglass",
+            &declare("no answer from the ward"),
+        )
+        .await;
+    assert_eq!(entered.status, "200", "{entered:?}");
+
+    let shown = browser.get(&client, look).await;
+    assert_eq!(shown.json()["role"], "clinician");
+    let joined = browser.post(&client, join).await.json();
+    let claims = bench
+        .tokens()
+        .verify(joined["token"].as_str().expect("text"));
+    let claims = claims.expect("ours");
+    assert_eq!(claims.attributes["bedside.emergency"], "threat_to_life");
+    let ours = [(ORIGIN.as_str(), "https://localhost")];
+    let ended = browser.send(&client, "DELETE", look, &ours).await;
+    assert_eq!(ended.status, "403", "it is not theirs to end");
+    let invited = browser
+        .say(&client, "/api/consults/ward/links", &json!({}))
+        .await;
+    assert_eq!(invited.status, "403", "nor to invite to");
+
+    let entries = bench.entries("access.breakglass", 1).await;
+    assert_eq!(entries[0].reason.as_deref(), Some("threat_to_life"));
+    assert!(entries[0].detail_enc.is_some(), "the words are sealed");
+    bench.stop().await;
+}
+
+#[tokio::test]
 async fn without_a_provider_the_page_says_so() {
     let bench = Bench::new().await;
     let client = bench.client();

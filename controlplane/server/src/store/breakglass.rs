@@ -90,6 +90,26 @@ impl Store {
             .transpose()
     }
 
+    /// The entry by which a user may be in a room now.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub(crate) async fn open_entry(&self, user: &str, room: &str) -> Result<Option<Entry>, Error> {
+        sqlx::query(
+            "SELECT * FROM break_glass
+             WHERE user_id = ? AND room = ? AND ends_s > ? AND ended_s IS NULL
+             ORDER BY ends_s DESC LIMIT 1",
+        )
+        .bind(user)
+        .bind(room)
+        .bind(now_s())
+        .fetch_optional(&self.pool)
+        .await?
+        .as_ref()
+        .map(entry_of)
+        .transpose()
+    }
+
     /// The entry that runs out next, of those that have not ended.
     ///
     /// # Errors

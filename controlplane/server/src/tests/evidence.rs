@@ -2,6 +2,7 @@
 
 use super::whip::offer;
 use super::{Bench, within};
+use crate::limits::STRANGER_RECORDS_PER_MINUTE;
 use bedside_audit::{Entry, Fact};
 use bedside_ledger::Search;
 use bedside_protocol::{
@@ -11,7 +12,7 @@ use livekit_protocol::signal_response::Message as Response;
 
 impl Bench {
     /// The log's entries of an action, the oldest first, once there are so many.
-    async fn entries(&self, action: &str, count: usize) -> Vec<Entry> {
+    pub(crate) async fn entries(&self, action: &str, count: usize) -> Vec<Entry> {
         let archive = self.running.admin.app.ledger.archive().clone();
         let search = Search {
             action: Some(action.to_owned()),
@@ -101,6 +102,12 @@ async fn a_peer_is_admitted_once_its_record_is_in_the_log() {
     let joins = bench.entries("room.join", 0).await;
     assert_eq!(joins.len(), 1);
     assert_eq!(opened[0].actor.pid, joins[0].actor.pid, "the same person");
+    let proof = joins[0].actor.authn.as_ref().expect("a token");
+    assert_eq!(
+        (proof.method.as_str(), proof.provider.as_ref()),
+        ("token", Some(&bench.tokens.first_key()))
+    );
+    assert_eq!(opened[0].actor.authn, joins[0].actor.authn);
     bench.dataplane.acknowledged(1).await;
     bench.stop().await;
 }
@@ -178,6 +185,31 @@ async fn without_a_log_nobody_joins_and_calls_go_on() {
         .until(|message| matches!(message, Response::PongResp(_)).then_some(()))
         .await;
     assert_eq!(bench.dataplane.acknowledged, 0);
+    bench.stop().await;
+}
+
+#[tokio::test]
+async fn strangers_do_not_fill_the_log_and_are_all_counted() {
+    let bench = Bench::new().await;
+    let client = bench.client();
+    let tries = 3 * STRANGER_RECORDS_PER_MINUTE;
+    for _ in 0..tries {
+        assert_eq!(client.get("/rtc/validate").await.status, "401");
+        assert_eq!(client.signal("/rtc", "x.y.z").await.err(), Some(401));
+        assert_eq!(client.get("/api/consults").await.status, "401");
+    }
+    let bench = Bench::on(bench.stop().await).await;
+    for action in ["token.refused", "access.denied"] {
+        let entries = bench.entries(action, 0).await;
+        let (each, together): (Vec<_>, Vec<_>) = entries
+            .iter()
+            .partition(|entry| !entry.facts.contains_key("count"));
+        assert_eq!(each.len(), STRANGER_RECORDS_PER_MINUTE as usize, "{action}");
+        let count = u64::from(tries - STRANGER_RECORDS_PER_MINUTE);
+        assert_eq!(together.len(), 1, "{action}");
+        assert_eq!(together[0].facts.get("count"), Some(&Fact::Number(count)));
+        assert_eq!(together[0].actor.network, each[0].actor.network);
+    }
     bench.stop().await;
 }
 

@@ -150,7 +150,8 @@ const HTTP: &[(&str, &str, &str)] = &[
     ),
     ("*", "/twirp/livekit.RoomService/PerformRpc", "-YYYYYYYY"),
     ("*", "/twirp/{*method}", "YYYYYYYYY"),
-    // A browser reports with its link's session, everything else with its token.
+    // A browser reports with its link's session, or its clinician's while they are in a consult;
+    // everything else with its token.
     ("POST", "/api/statistics", "-Y-----YY"),
     ("POST", "/api/wait", "-Y-------"),
     ("POST", "/api/waiting", "--Y------"),
