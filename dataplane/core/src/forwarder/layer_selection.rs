@@ -21,6 +21,25 @@ impl ActiveLayers {
     }
 }
 
+/// What a subscription should be sent of its track: everything up to a spatial and a temporal layer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Target {
+    /// A simulcast layer, or the highest spatial layer of a scalable stream.
+    pub(super) spatial: Layer,
+    /// The highest temporal id; `u8::MAX` for all.
+    pub(super) temporal: u8,
+}
+
+impl Target {
+    /// A spatial layer at its full frame rate.
+    pub(super) fn full_rate(spatial: Layer) -> Self {
+        Self {
+            spatial,
+            temporal: u8::MAX,
+        }
+    }
+}
+
 /// The highest layer that is being received and not above `max`; `None` if there is none, and
 /// whatever was forwarded before stays.
 fn select_layer(active: ActiveLayers, max: Layer) -> Option<Layer> {
@@ -92,7 +111,8 @@ impl Forwarder {
         if subscription.wanted.paused || track.wanted.muted || !reachable {
             subscription.stop();
         } else {
-            subscription.aim_at(select_layer(track.active(), subscription.wanted.layer_max));
+            let layer = select_layer(track.active(), subscription.wanted.layer_max);
+            subscription.set_target(layer.map(Target::full_rate));
             if subscription.kind == MediaKind::Video
                 && let Some(awaited) = subscription.awaited()
                 && let Some(layer) = track.layer_mut(awaited)

@@ -1,6 +1,7 @@
 //! A subscription: one track on its way to one peer, as one continuous stream.
 
 use super::Handle;
+use super::layer_selection::Target;
 use super::outgoing_header::HeaderTemplates;
 use super::packet_cache::PacketCache;
 use super::peer::Peer;
@@ -23,7 +24,7 @@ pub(super) struct Subscription {
     /// What is being forwarded.
     current: Option<Layer>,
     /// What should be; they differ until a key frame of it arrives.
-    target: Option<Layer>,
+    target: Option<Target>,
     /// What the control plane was told last.
     pub(super) announced: Option<Layer>,
     pub(super) map: SequenceMap,
@@ -104,11 +105,13 @@ impl Subscription {
 
     /// The layer whose next key frame is waited for.
     pub(super) fn awaited(&self) -> Option<Layer> {
-        self.target.filter(|target| self.current != Some(*target))
+        let target = self.target?.spatial;
+        (self.current != Some(target)).then_some(target)
     }
 
-    /// Forwards `target` from its next key frame on, and until then what was forwarded before.
-    pub(super) fn aim_at(&mut self, target: Option<Layer>) {
+    /// Forwards up to `target` from where a decoder can go on with it, and until then what was
+    /// forwarded before. `None` changes nothing.
+    pub(super) fn set_target(&mut self, target: Option<Target>) {
         if target.is_some() {
             self.target = target;
         }
@@ -166,8 +169,9 @@ impl Subscription {
     /// A key frame of the layer that is waited for, or, while there is nothing to show, of a lower
     /// one that comes first.
     fn may_start_with(&self, layer: Layer) -> bool {
-        self.target
-            .is_some_and(|target| layer == target || (self.current.is_none() && layer < target))
+        self.target.is_some_and(|Target { spatial, .. }| {
+            layer == spatial || (self.current.is_none() && layer < spatial)
+        })
     }
 
     /// What makes the counters of a run that begins with `arrival` follow those of the last one.
