@@ -25,7 +25,8 @@ const PACED_PACKETS: u32 = 500_000;
 pub const SATURATING_PACKETS: u32 = 2_800_000;
 /// Half of what the saturated run offers, which is more than half of what is carried.
 pub const HALF_OF_CAPACITY: u32 = SATURATING_PACKETS / 2;
-const PACKETS_PER_FRAME: u32 = 9;
+/// Packets that a publisher's frame is cut into, on average.
+pub const PACKETS_PER_FRAME: u32 = 9;
 
 /// A publisher whose frames come to `packets` a second at `subscribers` receivers.
 #[must_use]

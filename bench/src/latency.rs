@@ -49,6 +49,18 @@ impl Shape {
         }
     }
 
+    /// What stands in the way of a low latency, in words for a note.
+    fn obstacle(self, window: &Window) -> String {
+        match self {
+            Self::Consults => String::new(),
+            Self::OneToFifty => {
+                let frame = f64::from(forwarding::PACKETS_PER_FRAME * 50);
+                let frame_us = frame * window.cost_ns() / 1_000.0;
+                format!("; a frame is {frame} packets, {frame_us:.0} us of work")
+            }
+        }
+    }
+
     fn first_packets(self) -> u32 {
         match self {
             Self::Consults => 100_000,
@@ -154,9 +166,10 @@ pub fn run(
                 ..Measured::counted(measured)
             }),
             note: format!(
-                "{:.0} % busy; from when due: {} us",
+                "{:.0} % busy; from when due: {} us{}",
                 window.cost.cores() * 100.0,
-                window.measurements.latency().quantile_ns(quantile) / 1_000
+                window.measurements.latency().quantile_ns(quantile) / 1_000,
+                shape.obstacle(&window),
             ),
         });
     }
@@ -175,8 +188,8 @@ pub fn run(
             ..Measured::counted(lost)
         }),
         note: format!(
-            "of {:.0}; readers had no room for {} messages",
-            window.arrived, window.unread
+            "of {:.0}; the server's socket had no room for {} messages, readers' for {}",
+            window.arrived, window.overflowed, window.unread
         ),
     });
     Ok(())

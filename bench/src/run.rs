@@ -49,8 +49,10 @@ enum Name {
     Consults,
     /// Many tracks and many idle participants over few
     Flatness,
-    /// Capacity, added latency and loss at 80 % of it
+    /// Two-way consults: capacity, added latency and loss at 80 % of it
     Latency,
+    /// The same for one publisher to 50
+    FanOut,
     /// Joins while forwarding at half capacity
     Joins,
     /// Memory of a participant
@@ -61,11 +63,12 @@ enum Name {
     Peers,
 }
 
-const ALL: [Name; 7] = [
+const ALL: [Name; 8] = [
     Name::Forwarding,
     Name::Consults,
     Name::Flatness,
     Name::Latency,
+    Name::FanOut,
     Name::Joins,
     Name::Memory,
     Name::Engines,
@@ -112,6 +115,15 @@ impl Run {
         report.write(self.html.as_deref(), self.json.as_deref())
     }
 
+    /// How long lost packets are counted.
+    fn span(&self) -> Duration {
+        Duration::from_secs(match (self.quick, self.long) {
+            (true, _) => 3,
+            (_, true) => 600,
+            _ => 30,
+        })
+    }
+
     fn one(&self, name: Name, report: &mut dyn FnMut(Figure)) -> Result<()> {
         let effort = if self.quick {
             Effort::QUICK
@@ -123,16 +135,8 @@ impl Run {
             Name::Consults => consults::run(effort, report),
             Name::Flatness => flatness::run(effort, report),
             Name::Engines => engines::run(effort, report),
-            Name::Latency => {
-                let seconds = match (self.quick, self.long) {
-                    (true, _) => 3,
-                    (_, true) => 600,
-                    _ => 30,
-                };
-                let span = Duration::from_secs(seconds);
-                latency::run(Shape::Consults, effort.window, span, report)?;
-                latency::run(Shape::OneToFifty, effort.window, span, report)
-            }
+            Name::Latency => latency::run(Shape::Consults, effort.window, self.span(), report),
+            Name::FanOut => latency::run(Shape::OneToFifty, effort.window, self.span(), report),
             Name::Joins => joins::run(if self.quick { 200 } else { 2_000 }, report),
             Name::Memory => memory::run(if self.quick { 50 } else { 500 }, report),
             Name::Peers => peers::run(effort, report),
