@@ -103,7 +103,7 @@ impl Estimator {
     /// allocation distributes.
     #[must_use]
     pub fn target_bps(&self) -> u64 {
-        self.target_bps.min(self.receiver_bps.unwrap_or(u64::MAX))
+        self.receiver_bps.unwrap_or(self.target_bps)
     }
 
     /// What may leave now, bits per second: what the pacer keeps to. Equal to the target, except

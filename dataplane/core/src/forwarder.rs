@@ -11,12 +11,14 @@
 
 mod arena;
 mod commands;
+mod congestion;
 mod equalise;
 mod hashing;
 mod key_frame_requests;
 mod layer_selection;
 mod nack;
 mod outgoing_header;
+mod pacer;
 mod packet_cache;
 mod peer;
 mod publisher;

@@ -82,12 +82,53 @@ pub(crate) const SPEAKER_INTERVAL: Duration = Duration::from_millis(400);
 /// Audio levels kept in one [`SPEAKER_INTERVAL`]: packets of 10 ms and some burst.
 pub(crate) const SPEAKER_SAMPLES_MAX: usize = 64;
 
-/// Bytes per second that may be retransmitted to one peer: 4 Mbit/s repairs 10 % of eight
-/// layers, and bounds what a forged or broken stream of requests costs.
+/// Bytes per second that may be retransmitted to one peer whose path is not estimated: 4 Mbit/s
+/// repairs 10 % of eight layers, and bounds what a forged or broken stream of requests costs.
 pub(crate) const RESEND_BYTES_PER_SECOND: u64 = 500_000;
 
-/// Bytes that may be retransmitted to one peer at once: a lost key frame.
+/// Bytes per second that may be retransmitted whatever the estimate: audio's.
+pub(crate) const RESEND_BYTES_PER_SECOND_MIN: u64 = 12_500;
+
+/// Bytes that may be retransmitted to one peer at once: a lost key frame. Never more than a second
+/// of its rate.
 pub(crate) const RESEND_BYTES_BURST: u64 = 250_000;
+
+/// What a path is believed to take until feedback says more, bits per second: audio and a small
+/// picture.
+pub(crate) const ESTIMATE_START_BPS: u64 = 500_000;
+
+/// Time's worth of packets that may leave at once. Less than the audio packet behind them would
+/// mind; enough for a segmented message.
+pub(crate) const PACER_BURST: Duration = Duration::from_millis(5);
+
+/// Bytes that may leave at once however slow the path is: a packet, and what it is over by.
+pub(crate) const PACER_BURST_BYTES_MIN: i64 = 1_200;
+
+/// Debt of the pacer, in time. Audio is sent at any debt; video would wait for the rest of the
+/// call if it never ended.
+pub(crate) const PACER_DEBT_MAX: Duration = Duration::from_millis(250);
+
+/// What may wait for one peer, in time: older video is of no use in a conversation. It is then
+/// dropped, and goes on with a key frame.
+pub(crate) const PACER_QUEUE_MAX: Duration = Duration::from_millis(250);
+
+/// The same after a key frame, which may be as large as a second of what follows: were it dropped,
+/// the next would be no smaller. Holds for twice as long.
+pub(crate) const PACER_QUEUE_KEY_FRAME_MAX: Duration = Duration::from_millis(1_000);
+
+/// Packets that may wait for one peer after a batch, which adds [`BATCH_DATAGRAMS_MAX`] at most.
+/// Each is a hundred bytes: the packets themselves stay in the cache.
+pub(crate) const PACER_PACKETS_MAX: usize = 1_024;
+
+/// Retransmissions that may wait for one peer: as many as one batch may bring.
+pub(crate) const PACER_RESENDS_MAX: usize = RESENDS_PER_BATCH_MAX;
+
+/// Over how long it is found whether there is less to send than may be.
+pub(crate) const APPLICATION_LIMIT_WINDOW: Duration = Duration::from_millis(200);
+
+/// Newest packets of a stream that a probe repeats in turn. With more it would repeat what has left
+/// the cache.
+pub(crate) const PROBE_REPEATS: u64 = 16;
 
 /// Shortest time between two retransmissions of one packet, whatever the round-trip time: several
 /// requests for it in one compound or close together are answered once.

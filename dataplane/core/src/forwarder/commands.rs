@@ -143,6 +143,7 @@ impl Forwarder {
             peer.generation = self.newest_generation;
             peer.extensions = wanted.extensions;
             peer.transport_cc = wanted.transport_cc;
+            self.begin_estimate(now, handle);
             self.arm_peer(now, handle);
         }
     }
@@ -365,6 +366,7 @@ impl Forwarder {
             subscription.update(wanted, self.newest_generation);
             self.aim_subscription(now, handle);
         }
+        self.begin_estimate(now, subscriber);
         Ok(())
     }
 

@@ -104,12 +104,16 @@ impl Forwarder {
         let Some(track) = self.tracks.get_mut(subscription.track) else {
             return;
         };
+        let of = subscription.track;
         let reachable = self
             .peers
             .get(subscription.subscriber)
             .is_some_and(Peer::is_reachable);
         if subscription.wanted.paused || track.wanted.muted || !reachable {
-            subscription.stop();
+            self.drop_waiting(handle);
+            if let Some(subscription) = self.subscriptions.get_mut(handle) {
+                subscription.stop();
+            }
         } else {
             let layer = select_layer(track.active(), subscription.wanted.layer_max);
             subscription.set_target(layer.map(Target::full_rate));
@@ -120,7 +124,6 @@ impl Forwarder {
                 layer.key_frames.request();
             }
         }
-        let of = subscription.track;
         self.announce_layer(handle);
         self.arm_track(now, of);
     }

@@ -18,6 +18,15 @@ pub(super) struct Identity {
     pub(super) offsets: Offsets,
 }
 
+/// A header that was written.
+#[derive(Clone, Debug)]
+pub(super) struct Written {
+    /// Where in [`HeaderWriter::headers`] it stands.
+    pub(super) range: Range<usize>,
+    /// The transport-wide number in it, where it has one.
+    pub(super) transport_sequence: Option<u16>,
+}
+
 /// Writes the headers of one peer's packets, in the order in which they leave.
 pub(super) struct HeaderWriter<'a> {
     pub(super) ids: &'a ExtensionIds,
@@ -29,13 +38,13 @@ pub(super) struct HeaderWriter<'a> {
 }
 
 impl HeaderWriter<'_> {
-    /// Appends the header of `packet`, and says where it stands. `templates` are fresh.
+    /// Appends the header of `packet`. `templates` are fresh.
     pub(super) fn write(
         &mut self,
         templates: &HeaderTemplates,
         packet: &CachedPacket<'_>,
         identity: &Identity,
-    ) -> Range<usize> {
+    ) -> Written {
         let start = self.headers.len();
         // Video mostly has nothing to pass on: its header is the template with its numbers.
         let template = if packet.extensions.is_empty() {
@@ -53,23 +62,52 @@ impl HeaderWriter<'_> {
             finish_header(self.headers, start);
             template
         };
+        let timestamp = packet.facts.timestamp.offset_by(identity.offsets.timestamp);
+        self.number(start, template, packet.facts.marker, timestamp, identity)
+    }
+
+    /// Appends the header of a packet that has nothing but padding.
+    pub(super) fn write_empty(
+        &mut self,
+        templates: &HeaderTemplates,
+        identity: &Identity,
+    ) -> Written {
+        let start = self.headers.len();
+        let template = templates.shorter();
+        self.headers.extend_from_slice(&template.whole);
+        self.number(start, template, false, Timestamp(0), identity)
+    }
+
+    fn number(
+        &mut self,
+        start: usize,
+        template: &Template,
+        marker: bool,
+        timestamp: Timestamp,
+        identity: &Identity,
+    ) -> Written {
         let header = &mut self.headers[start..];
         FixedHeader {
-            marker: packet.facts.marker,
+            marker,
             payload_type: identity.payload_type,
             sequence: SequenceNumber::of(identity.index),
-            timestamp: packet.facts.timestamp.offset_by(identity.offsets.timestamp),
+            timestamp,
             ssrc: identity.ssrc,
         }
         .overwrite(header);
         if let Some(at) = template.send_time_at {
             header[at..at + 3].copy_from_slice(&self.send_time);
         }
-        if let Some(at) = template.transport_sequence_at {
-            header[at..at + 2].copy_from_slice(&self.transport_sequence.to_be_bytes());
-            *self.transport_sequence = self.transport_sequence.wrapping_add(1);
+        let transport_sequence = template.transport_sequence_at.map(|at| {
+            let number = *self.transport_sequence;
+            header[at..at + 2].copy_from_slice(&number.to_be_bytes());
+            *self.transport_sequence = number.wrapping_add(1);
+            number
+        });
+        Written {
+            range: start..self.headers.len(),
+            transport_sequence,
         }
-        start..self.headers.len()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Handle;
 use super::hashing::NumberMap;
+use super::pacer::Pacer;
 use super::publisher::Track;
 use super::retransmission::{Resend, ResendBudget};
 use super::room::Room;
@@ -43,6 +44,8 @@ pub(super) struct Peer {
     pub(super) uplink_round_trip: Option<Duration>,
     pub(super) reports_due: Option<Instant>,
     pub(super) resend_budget: ResendBudget,
+    /// Made when it is first sent what it can give feedback about.
+    pub(super) pacer: Option<Box<Pacer>>,
     pub(super) armed: Armed,
     pub(super) counters: PeerCounters,
     /// What the current batch has for it.
@@ -125,6 +128,7 @@ impl Peer {
             uplink_round_trip: None,
             reports_due: None,
             resend_budget: ResendBudget::default(),
+            pacer: None,
             armed: Armed::default(),
             counters: PeerCounters::default(),
             work: Work::default(),
@@ -136,10 +140,16 @@ impl Peer {
         self.keys.is_some() && self.path.is_some()
     }
 
+    /// Bits a second that its path is believed to take; `None` where it gives no feedback.
+    pub(super) fn target_bps(&self) -> Option<u64> {
+        self.pacer.as_ref()?.target_bps()
+    }
+
     /// When it has to be looked at next.
     pub(super) fn next(&self, now: Instant) -> Option<Instant> {
         let byes = (!self.byes.is_empty() && self.is_reachable()).then_some(now);
-        [byes, self.arrivals.next(), self.reports_due]
+        let paced = self.pacer.as_ref().and_then(|pacer| pacer.next());
+        [byes, self.arrivals.next(), self.reports_due, paced]
             .into_iter()
             .flatten()
             .min()

@@ -7,9 +7,18 @@ use super::retransmission::Resend;
 use super::sender_report::{SenderClock, delay_us};
 use super::{Forwarder, Handle};
 use crate::limits::RESENDS_PER_BATCH_MAX;
-use crate::rtcp::{self, NackSequences, Packet, ReportBlock};
+use crate::rtcp::{self, NackSequences, Packet, ReportBlock, ReportBlocks};
 use bedside_protocol::MediaKind;
 use std::time::{Duration, Instant};
+
+/// What one report block says since the last one on its stream.
+#[derive(Default)]
+struct Heard {
+    expected: u64,
+    /// Negative where duplicates outnumber losses.
+    lost: i64,
+    round_trip: Option<Duration>,
+}
 
 impl Forwarder {
     pub(super) fn receive_rtcp(&mut self, now: Instant, handle: Handle<Peer>, packet: &mut [u8]) {
@@ -56,11 +65,9 @@ impl Forwarder {
                         arrived: now,
                     });
                 }
-                blocks.for_each(|block| self.receive_report(now, handle, &block));
+                self.receive_reports(now, handle, blocks);
             }
-            Packet::ReceiverReport { blocks } => {
-                blocks.for_each(|block| self.receive_report(now, handle, &block));
-            }
+            Packet::ReceiverReport { blocks } => self.receive_reports(now, handle, blocks),
             Packet::Bye(ssrcs) => {
                 for ssrc in ssrcs {
                     self.receive_bye(now, handle, ssrc);
@@ -75,9 +82,14 @@ impl Forwarder {
                     self.receive_key_frame_request(now, handle, media);
                 }
             }
-            // A receiver's own estimate and transport-wide feedback are for a bandwidth
-            // estimator; source descriptions are the control plane's.
-            Packet::EstimatedBitrate { .. } | Packet::TransportFeedback(_) | Packet::Other => {}
+            Packet::EstimatedBitrate { bitrate_bps, .. } => {
+                self.receive_receiver_estimate(now, handle, bitrate_bps);
+            }
+            Packet::TransportFeedback(feedback) => {
+                self.receive_transport_feedback(now, handle, &feedback);
+            }
+            // Source descriptions are the control plane's.
+            Packet::Other => {}
         }
     }
 
@@ -101,22 +113,37 @@ impl Forwarder {
         }
     }
 
-    fn receive_report(&mut self, now: Instant, handle: Handle<Peer>, block: &ReportBlock) {
-        let Some(peer) = self.peers.get_mut(handle) else {
-            return;
-        };
-        let Some(subscription) = peer
+    fn receive_reports(&mut self, now: Instant, handle: Handle<Peer>, blocks: ReportBlocks<'_>) {
+        let (mut expected, mut lost, mut round_trip) = (0, 0, None);
+        for block in blocks {
+            let heard = self.receive_report(now, handle, &block).unwrap_or_default();
+            expected += heard.expected;
+            lost += heard.lost;
+            round_trip = round_trip.or(heard.round_trip);
+        }
+        self.note_reported_loss(now, handle, expected, lost, round_trip);
+    }
+
+    /// `None` for a report on a stream that is not sent to the peer.
+    fn receive_report(
+        &mut self,
+        now: Instant,
+        handle: Handle<Peer>,
+        block: &ReportBlock,
+    ) -> Option<Heard> {
+        let peer = self.peers.get_mut(handle)?;
+        let mut heard = Heard::default();
+        let subscription = peer
             .outgoing
             .find(block.ssrc)
-            .and_then(|handle| self.subscriptions.get_mut(handle))
-        else {
-            return;
-        };
+            .and_then(|handle| self.subscriptions.get_mut(handle))?;
         if let Some((highest, lost)) = subscription.reported {
             let expected = block.highest_sequence.wrapping_sub(highest).cast_signed();
             if let Ok(expected) = u64::try_from(expected) {
-                peer.counters.reported_expected += expected;
-                peer.counters.reported_lost += i64::from(block.cumulative_lost) - i64::from(lost);
+                heard.expected = expected;
+                heard.lost = i64::from(block.cumulative_lost) - i64::from(lost);
+                peer.counters.reported_expected += heard.expected;
+                peer.counters.reported_lost += heard.lost;
             }
         }
         subscription.reported = Some((block.highest_sequence, block.cumulative_lost));
@@ -124,10 +151,12 @@ impl Forwarder {
         peer.counters.jitter_ms_max = peer.counters.jitter_ms_max.max(jitter_ms);
         if let Some(sent) = subscription.report_sent(block.last_sender_report) {
             let held = Duration::from_micros(delay_us(block.delay_since_last));
-            if let Some(round_trip) = now.saturating_duration_since(sent).checked_sub(held) {
+            heard.round_trip = now.saturating_duration_since(sent).checked_sub(held);
+            if let Some(round_trip) = heard.round_trip {
                 smooth(&mut peer.round_trip, round_trip);
             }
         }
+        Some(heard)
     }
 
     fn receive_nack(

@@ -106,6 +106,7 @@ impl Forwarder {
         if peer.arrivals.next().is_some_and(|next| next <= now) {
             self.send_transport_feedback(handle, sink);
         }
+        self.pace(now, handle, sink);
         self.send_byes(handle, sink);
         if let Some(peer) = self.peers.get_mut(handle)
             && peer.reports_due.is_some_and(|due| due <= now)

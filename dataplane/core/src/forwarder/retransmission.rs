@@ -2,13 +2,11 @@
 
 use super::Handle;
 use super::subscriber::Subscription;
-use crate::limits::{
-    RESEND_BYTES_BURST, RESEND_BYTES_PER_SECOND, RESEND_INTERVAL_MIN, RESENDS_REMEMBERED,
-};
+use crate::limits::{RESEND_BYTES_BURST, RESEND_INTERVAL_MIN, RESENDS_REMEMBERED};
 use std::time::{Duration, Instant};
 
 /// A packet to be sent again, by the subscriber's number.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Resend {
     pub(super) subscription: Handle<Subscription>,
     pub(super) out: u64,
@@ -30,18 +28,20 @@ impl Default for ResendBudget {
 }
 
 impl ResendBudget {
-    /// Takes `bytes` out, if they are there.
-    pub(super) fn take(&mut self, now: Instant, bytes: usize) -> bool {
+    /// Takes `bytes` out, if they are there. It refills with `rate` bytes a second, and holds at most
+    /// a second of it.
+    pub(super) fn take(&mut self, now: Instant, bytes: usize, rate: u64) -> bool {
         let since = *self.filled.get_or_insert(now);
         let elapsed_us = now.saturating_duration_since(since).as_micros();
         let refill = u64::try_from(elapsed_us)
             .unwrap_or(u64::MAX)
-            .saturating_mul(RESEND_BYTES_PER_SECOND)
+            .saturating_mul(rate)
             / 1_000_000;
         if refill > 0 {
-            self.bytes = self.bytes.saturating_add(refill).min(RESEND_BYTES_BURST);
+            self.bytes = self.bytes.saturating_add(refill);
             self.filled = Some(now);
         }
+        self.bytes = self.bytes.min(RESEND_BYTES_BURST.min(rate));
         match u64::try_from(bytes)
             .ok()
             .and_then(|bytes| self.bytes.checked_sub(bytes))

@@ -135,9 +135,12 @@ fn peer_statistics(peer: &mut Peer, elapsed: Duration) -> PeerStatistics {
         downlink_jitter_ms: counters.jitter_ms_max,
         sent_bps: bits_per_second(counters.sent_bytes, elapsed),
         received_bps: bits_per_second(counters.received_bytes, elapsed),
+        estimate_bps: peer.target_bps(),
+        queue_delay_ms: peer.pacer.as_mut().map_or(0.0, |pacer| {
+            pacer.take_longest_wait().as_secs_f32() * 1_000.0
+        }),
         retransmitted: counters.retransmitted,
         rejected: counters.rejected,
-        ..PeerStatistics::default()
     }
 }
 

@@ -1,19 +1,26 @@
 //! The second half of a batch: write and seal each destination's packets, all of one after the
-//! other: audio first, then what was asked for again, then video.
+//! other: audio first, then what was asked for again, then video. What the path does not take at
+//! once waits in the peer's `pacer`.
 
+use super::arena::Arena;
 use super::equalise::{Padded, equalise};
-use super::outgoing_header::{HeaderWriter, Identity, absolute_send_time};
+use super::outgoing_header::{HeaderWriter, Identity, Written, absolute_send_time};
+use super::pacer::{Queued, Release};
 use super::packet_cache::{CachedPacket, PREFIX_BYTES, PacketFacts, payload_range};
 use super::peer::{Peer, Work};
 use super::publisher::{Arrival, Track};
-use super::retransmission::Resend;
-use super::sequence_map::Offsets;
+use super::receive::count;
+use super::retransmission::{Resend, ResendBudget};
+use super::sequence_map::{Offsets, Place};
 use super::subscriber::Subscription;
-use super::{Forwarder, Handle};
+use super::{Forwarder, Handle, Timer};
+use crate::bandwidth::SentPacket;
+use crate::limits::{PROBE_REPEATS, RESEND_BYTES_PER_SECOND};
 use crate::rtcp::ReportBlock;
 use crate::rtp::{PADDING_FLAG, PassedExtension, SequenceNumber, rewrite_red_payload_types};
 use crate::{PacketSink, Path};
 use bedside_protocol::{self as protocol, Layer, MediaKind};
+use bedside_srtp::limits::PADDING_BYTES_MAX;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -42,6 +49,8 @@ struct Outgoing {
     /// Length before padding and sealing.
     plain_bytes: usize,
     padding_bytes: usize,
+    /// It is sent only to see what the path takes.
+    fills_probe: bool,
 }
 
 enum Form {
@@ -51,12 +60,22 @@ enum Form {
         sequence: u64,
         identity: Identity,
         /// In [`Scratch::headers`].
-        header: Range<usize>,
+        header: Written,
         /// The number that a retransmission repeats.
         original: Option<SequenceNumber>,
     },
     /// Sealed before, to be sent as it was; the subscriber's number.
     Sealed(u64),
+    /// Nothing but padding, on the retransmission stream.
+    Padding { identity: Identity, header: Written },
+}
+
+/// What packets are made from: everything that is not the packet's own.
+struct Placing<'a> {
+    now: Instant,
+    writer: HeaderWriter<'a>,
+    subscriptions: &'a mut Arena<Subscription>,
+    tracks: &'a mut Arena<Track>,
 }
 
 impl Padded for Outgoing {
@@ -121,13 +140,19 @@ impl Forwarder {
         };
         let mut work = std::mem::take(&mut peer.work);
         if peer.is_reachable() && !work.is_empty() {
-            self.place_arrivals(now, send_time, handle, &work, MediaKind::Audio);
+            let mut credit = match &mut peer.pacer {
+                Some(pacer) => pacer.credit_bytes(now),
+                None => i64::MAX,
+            };
+            self.place_arrivals(now, send_time, handle, &work, MediaKind::Audio, &mut credit);
             if !work.resends.is_empty() {
-                self.place_resends(now, send_time, handle, &work.resends);
+                self.place_resends(now, send_time, handle, &work.resends, &mut credit);
             }
-            self.place_arrivals(now, send_time, handle, &work, MediaKind::Video);
+            self.place_waiting(now, send_time, handle, &mut credit);
+            self.place_arrivals(now, send_time, handle, &work, MediaKind::Video, &mut credit);
             equalise(&mut self.scratch.outgoing);
             self.seal(now, handle, sink);
+            self.shed(now, handle);
             for subscription in &work.subscriptions {
                 self.announce_layer(*subscription);
             }
@@ -136,10 +161,15 @@ impl Forwarder {
         work.resends.clear();
         if let Some(peer) = self.peers.get_mut(handle) {
             peer.work = work;
+            if let Some(next) = peer.pacer.as_ref().and_then(|pacer| pacer.next()) {
+                self.timers
+                    .arm(&mut peer.armed, Timer::Peer(handle), Some(next));
+            }
         }
     }
 
-    /// Finds the place of each packet that arrived for the peer's subscriptions of one kind.
+    /// Finds the place of each packet that arrived for the peer's subscriptions of one kind. Video
+    /// waits if `credit`, in bytes, is used up, or other video waits already.
     fn place_arrivals(
         &mut self,
         now: Instant,
@@ -147,6 +177,7 @@ impl Forwarder {
         handle: Handle<Peer>,
         work: &Work,
         kind: MediaKind,
+        credit: &mut i64,
     ) {
         let Some(peer) = self.peers.get_mut(handle) else {
             return;
@@ -163,6 +194,11 @@ impl Forwarder {
             send_time,
             headers,
         };
+        let mut pacer = peer
+            .pacer
+            .as_mut()
+            .filter(|_| kind == MediaKind::Video && *credit != i64::MAX);
+        let mut waits = pacer.as_ref().is_some_and(|pacer| pacer.has_media());
         for of in &work.subscriptions {
             let Some(subscription) = self.subscriptions.get_mut(*of) else {
                 continue;
@@ -187,112 +223,143 @@ impl Forwarder {
                 else {
                     continue;
                 };
-                let wanted = &subscription.wanted;
-                let red = wanted
-                    .red_payload_type
-                    .filter(|_| packet.facts.red_primary_start.is_some());
-                let identity = Identity {
-                    payload_type: red.unwrap_or(wanted.payload_types.media),
-                    ssrc: wanted.ssrc,
-                    index: place.out,
-                    offsets: place.offsets,
-                };
-                let header = writer.write(&subscription.headers, &packet, &identity);
-                outgoing.push(Outgoing {
-                    subscription: *of,
-                    track: subscription.track,
-                    plain_bytes: header.len() + payload_bytes(&packet, wanted),
-                    padding_bytes: 0,
-                    form: Form::Plain {
-                        layer: arrival.layer,
-                        sequence: arrival.sequence,
-                        identity,
-                        header,
-                        original: None,
-                    },
-                });
+                if let Some(pacer) = &mut pacer {
+                    if arrival.starts {
+                        pacer.note_start(now);
+                    }
+                    waits |= *credit <= 0;
+                    if waits {
+                        pacer.push_media(Queued {
+                            subscription: *of,
+                            layer: arrival.layer,
+                            sequence: arrival.sequence,
+                            place,
+                            bytes: payload_bytes(&packet, &subscription.wanted),
+                            since: now,
+                        });
+                        self.statistics.paced += 1;
+                        continue;
+                    }
+                }
+                let (layer, sequence) = (arrival.layer, arrival.sequence);
+                let placed = write_media(
+                    &mut writer,
+                    *of,
+                    subscription,
+                    &packet,
+                    layer,
+                    sequence,
+                    place,
+                );
+                *credit = credit.saturating_sub_unsigned(count(placed.plain_bytes));
+                outgoing.push(placed);
             }
         }
     }
 
     /// Finds what the peer asked for again: on the retransmission stream where it has one (RFC
-    /// 4588), else exactly as it was sent.
+    /// 4588), else exactly as it was sent. Video's waits if `credit` is used up.
     fn place_resends(
         &mut self,
         now: Instant,
         send_time: [u8; 3],
         handle: Handle<Peer>,
         resends: &[Resend],
+        credit: &mut i64,
     ) {
         let Some(peer) = self.peers.get_mut(handle) else {
             return;
         };
-        let mut writer = HeaderWriter {
-            ids: &peer.extensions,
-            transport_sequence: &mut peer.transport_sequence,
-            send_time,
-            headers: &mut self.scratch.headers,
+        let mut placing = Placing {
+            now,
+            writer: HeaderWriter {
+                ids: &peer.extensions,
+                transport_sequence: &mut peer.transport_sequence,
+                send_time,
+                headers: &mut self.scratch.headers,
+            },
+            subscriptions: &mut self.subscriptions,
+            tracks: &mut self.tracks,
         };
-        let budget = &mut peer.resend_budget;
+        let rate = peer.pacer.as_ref().and_then(|pacer| pacer.resend_rate());
+        let rate = rate.unwrap_or(RESEND_BYTES_PER_SECOND);
         for resend in resends {
-            let subscription = self.subscriptions.get_mut(resend.subscription);
-            let placed = subscription.and_then(|subscription| {
-                let wanted = &subscription.wanted;
-                match wanted.rtx_ssrc.zip(wanted.payload_types.rtx) {
-                    Some((rtx_ssrc, rtx)) => {
-                        let track = self.tracks.get_mut(subscription.track)?;
-                        let mut identity = Identity {
-                            payload_type: rtx,
-                            ssrc: rtx_ssrc,
-                            index: subscription.rtx_next,
-                            offsets: Offsets::default(),
-                        };
-                        let (layer, sequence, offsets) = subscription.map.find(resend.out)?;
-                        identity.offsets = offsets;
-                        let packet = track.layer_mut(layer)?.cache.find(sequence)?;
-                        let bytes = PREFIX_BYTES + payload_bytes(&packet, wanted);
-                        budget.take(now, bytes).then_some(())?;
-                        subscription.rtx_next += 1;
-                        let templates = &mut subscription.headers;
-                        templates.refresh(writer.ids, &wanted.mid);
-                        let header = writer.write(templates, &packet, &identity);
-                        Some(Outgoing {
-                            subscription: resend.subscription,
-                            track: subscription.track,
-                            plain_bytes: header.len() + bytes,
-                            padding_bytes: 0,
-                            form: Form::Plain {
-                                layer,
-                                sequence,
-                                identity,
-                                header,
-                                original: Some(SequenceNumber::of(resend.out)),
-                            },
-                        })
-                    }
-                    None => {
-                        let sealed = subscription.sealed.as_mut()?.find(resend.out)?;
-                        let bytes = sealed.prefixed_payload.len() - PREFIX_BYTES;
-                        budget.take(now, bytes).then_some(Outgoing {
-                            subscription: resend.subscription,
-                            track: subscription.track,
-                            plain_bytes: bytes,
-                            padding_bytes: 0,
-                            form: Form::Sealed(resend.out),
-                        })
-                    }
+            if let Some(pacer) = &mut peer.pacer
+                && (*credit <= 0 || pacer.has_resends())
+                && placing.is_video(resend)
+            {
+                if !pacer.push_resend(*resend) {
+                    self.statistics.resend_refused += 1;
                 }
-            });
-            match placed {
-                Some(placed) => self.scratch.outgoing.push(placed),
+                continue;
+            }
+            match placing.resend(resend, Some((&mut peer.resend_budget, rate))) {
+                Some(placed) => {
+                    *credit = credit.saturating_sub_unsigned(count(placed.plain_bytes));
+                    self.scratch.outgoing.push(placed);
+                }
                 None => self.statistics.resend_refused += 1,
+            }
+        }
+    }
+
+    /// Finds what waited and may leave now, and what fills a probe.
+    pub(super) fn place_waiting(
+        &mut self,
+        now: Instant,
+        send_time: [u8; 3],
+        handle: Handle<Peer>,
+        credit: &mut i64,
+    ) {
+        let Some(Peer {
+            extensions,
+            transport_sequence,
+            pacer: Some(pacer),
+            resend_budget,
+            subscriptions: of_peer,
+            ..
+        }) = self.peers.get_mut(handle)
+        else {
+            return;
+        };
+        if *credit == i64::MAX {
+            return;
+        }
+        let mut placing = Placing {
+            now,
+            writer: HeaderWriter {
+                ids: extensions,
+                transport_sequence,
+                send_time,
+                headers: &mut self.scratch.headers,
+            },
+            subscriptions: &mut self.subscriptions,
+            tracks: &mut self.tracks,
+        };
+        let rate = pacer.resend_rate().unwrap_or(RESEND_BYTES_PER_SECOND);
+        while *credit > 0
+            && let Some(release) = pacer.release(now)
+        {
+            let placed = match release {
+                Release::Resend(resend) => placing.resend(&resend, Some((resend_budget, rate))),
+                Release::Media(queued) => placing.waited(&queued),
+                Release::Padding => placing.padding(of_peer),
+            };
+            match (placed, release) {
+                (Some(placed), _) => {
+                    *credit = credit.saturating_sub_unsigned(count(placed.plain_bytes));
+                    self.scratch.outgoing.push(placed);
+                }
+                (None, Release::Resend(_)) => self.statistics.resend_refused += 1,
+                (None, Release::Media(_)) => self.statistics.pacer_lost += 1,
+                (None, Release::Padding) => pacer.abandon_probe(),
             }
         }
     }
 
     /// Writes what was placed straight into outgoing memory: each payload is read from the cache
     /// and sealed into the packet in one pass.
-    fn seal(&mut self, now: Instant, handle: Handle<Peer>, sink: &mut impl PacketSink) {
+    pub(super) fn seal(&mut self, now: Instant, handle: Handle<Peer>, sink: &mut impl PacketSink) {
         let Self {
             peers,
             tracks,
@@ -316,23 +383,59 @@ impl Forwarder {
             let Some(subscription) = subscriptions.get_mut(packet.subscription) else {
                 continue;
             };
-            let Form::Plain {
-                layer,
-                sequence,
-                identity,
-                header,
-                original,
-            } = packet.form
-            else {
-                match send_again(&packet, subscription, path, sink) {
-                    Some(bytes) => {
-                        statistics.retransmitted += 1;
-                        peer.counters.retransmitted += 1;
-                        peer.counters.sent_bytes += u64::try_from(bytes).unwrap_or_default();
+            let (layer, sequence, identity, header, original) = match packet.form {
+                Form::Plain {
+                    layer,
+                    sequence,
+                    identity,
+                    header,
+                    original,
+                } => (layer, sequence, identity, header, original),
+                Form::Sealed(out) => {
+                    match send_again(out, subscription, path, sink) {
+                        Some(bytes) => {
+                            statistics.retransmitted += 1;
+                            peer.counters.retransmitted += 1;
+                            peer.counters.sent_bytes += count(bytes);
+                            if let Some(pacer) = &mut peer.pacer {
+                                pacer.sent(now, bytes, None);
+                            }
+                        }
+                        None => statistics.dropped_no_memory += 1,
                     }
-                    None => statistics.dropped_no_memory += 1,
+                    continue;
                 }
-                continue;
+                Form::Padding { identity, header } => {
+                    let plain = &headers[header.range.clone()];
+                    let total_bytes = plain.len() + PADDING_BYTES_MAX + overhead_bytes;
+                    let Some(out) = sink.reserve(path, total_bytes) else {
+                        statistics.dropped_no_memory += 1;
+                        continue;
+                    };
+                    out[..plain.len()].copy_from_slice(plain);
+                    out[0] |= PADDING_FLAG;
+                    let (index, ssrc) = (identity.index, identity.ssrc);
+                    let sealed = keys.sealer.seal_rtp_into(
+                        out,
+                        plain.len(),
+                        &[],
+                        index,
+                        ssrc,
+                        PADDING_BYTES_MAX,
+                    );
+                    let Ok(sealed_bytes) = sealed else {
+                        statistics.seal_refused += 1;
+                        continue;
+                    };
+                    sink.commit(sealed_bytes);
+                    peer.counters.sent_bytes += count(sealed_bytes);
+                    statistics.probed += 1;
+                    if let Some(pacer) = &mut peer.pacer {
+                        let packet = sent_packet(now, &identity, &header, sealed_bytes);
+                        pacer.sent(now, sealed_bytes, packet);
+                    }
+                    continue;
+                }
             };
             let Some(cached) = tracks
                 .get_mut(packet.track)
@@ -346,8 +449,8 @@ impl Forwarder {
                 statistics.dropped_no_memory += 1;
                 continue;
             };
-            let header_bytes = header.len();
-            out[..header_bytes].copy_from_slice(&headers[header]);
+            let header_bytes = header.range.len();
+            out[..header_bytes].copy_from_slice(&headers[header.range.clone()]);
             if packet.padding_bytes > 0 {
                 out[0] |= PADDING_FLAG;
             }
@@ -367,6 +470,9 @@ impl Forwarder {
                 kept
             });
             let start = kept.map_or(payload.start, |_| prefix.start);
+            if original.is_none() {
+                subscription.sent_end = subscription.sent_end.max(identity.index + 1);
+            }
             let sealed = keys.sealer.seal_rtp_into(
                 out,
                 header_bytes,
@@ -394,9 +500,15 @@ impl Forwarder {
                 );
             }
             sink.commit(sealed_bytes);
-            peer.counters.sent_bytes += u64::try_from(sealed_bytes).unwrap_or_default();
-            statistics.padding_bytes += u64::try_from(packet.padding_bytes).unwrap_or_default();
-            if original.is_some() {
+            peer.counters.sent_bytes += count(sealed_bytes);
+            statistics.padding_bytes += count(packet.padding_bytes);
+            if let Some(pacer) = &mut peer.pacer {
+                let packet = sent_packet(now, &identity, &header, sealed_bytes);
+                pacer.sent(now, sealed_bytes, packet);
+            }
+            if packet.fills_probe {
+                statistics.probed += 1;
+            } else if original.is_some() {
                 statistics.retransmitted += 1;
                 peer.counters.retransmitted += 1;
             } else {
@@ -411,17 +523,201 @@ impl Forwarder {
     }
 }
 
+impl Placing<'_> {
+    fn is_video(&self, resend: &Resend) -> bool {
+        self.subscriptions
+            .get(resend.subscription)
+            .is_some_and(|subscription| subscription.kind == MediaKind::Video)
+    }
+
+    /// A packet that had its place and waited; `None` if it has left the cache, or its subscription
+    /// ended.
+    fn waited(&mut self, queued: &Queued) -> Option<Outgoing> {
+        let subscription = self.subscriptions.get_mut(queued.subscription)?;
+        let track = self.tracks.get_mut(subscription.track)?;
+        let packet = track.layer_mut(queued.layer)?.cache.find(queued.sequence)?;
+        subscription
+            .headers
+            .refresh(self.writer.ids, &subscription.wanted.mid);
+        Some(write_media(
+            &mut self.writer,
+            queued.subscription,
+            subscription,
+            &packet,
+            queued.layer,
+            queued.sequence,
+            queued.place,
+        ))
+    }
+
+    /// A packet that is sent again, if it is there and within `budget`, which refills with so many
+    /// bytes a second.
+    fn resend(
+        &mut self,
+        resend: &Resend,
+        budget: Option<(&mut ResendBudget, u64)>,
+    ) -> Option<Outgoing> {
+        let now = self.now;
+        let afford =
+            |bytes: usize| budget.is_none_or(|(budget, rate)| budget.take(now, bytes, rate));
+        let subscription = self.subscriptions.get_mut(resend.subscription)?;
+        let wanted = &subscription.wanted;
+        let Some((rtx_ssrc, rtx)) = wanted.rtx_ssrc.zip(wanted.payload_types.rtx) else {
+            let sealed = subscription.sealed.as_mut()?.find(resend.out)?;
+            let bytes = sealed.prefixed_payload.len() - PREFIX_BYTES;
+            return afford(bytes).then_some(Outgoing {
+                subscription: resend.subscription,
+                track: subscription.track,
+                plain_bytes: bytes,
+                padding_bytes: 0,
+                fills_probe: false,
+                form: Form::Sealed(resend.out),
+            });
+        };
+        let track = self.tracks.get_mut(subscription.track)?;
+        let (layer, sequence, offsets) = subscription.map.find(resend.out)?;
+        let identity = Identity {
+            payload_type: rtx,
+            ssrc: rtx_ssrc,
+            index: subscription.rtx_next,
+            offsets,
+        };
+        let packet = track.layer_mut(layer)?.cache.find(sequence)?;
+        let bytes = PREFIX_BYTES + payload_bytes(&packet, wanted);
+        afford(bytes).then_some(())?;
+        subscription.rtx_next += 1;
+        let templates = &mut subscription.headers;
+        templates.refresh(self.writer.ids, &wanted.mid);
+        let header = self.writer.write(templates, &packet, &identity);
+        Some(Outgoing {
+            subscription: resend.subscription,
+            track: subscription.track,
+            plain_bytes: header.range.len() + bytes,
+            padding_bytes: 0,
+            fills_probe: false,
+            form: Form::Plain {
+                layer,
+                sequence,
+                identity,
+                header,
+                original: Some(SequenceNumber::of(resend.out)),
+            },
+        })
+    }
+
+    /// A packet that fills a probe: a recent one once more, or padding, on the retransmission
+    /// stream of a subscription that is being sent, or else of any. `None` if there is none.
+    fn padding(&mut self, of_peer: &[Handle<Subscription>]) -> Option<Outgoing> {
+        let with_rtx = |of: &&Handle<Subscription>| {
+            let subscription = self.subscriptions.get(**of)?;
+            let wanted = &subscription.wanted;
+            wanted.rtx_ssrc.zip(wanted.payload_types.rtx)?;
+            Some(subscription.current().is_some())
+        };
+        let of = *of_peer
+            .iter()
+            .filter(|of| with_rtx(of).is_some())
+            .max_by_key(with_rtx)?;
+        let subscription = self.subscriptions.get(of)?;
+        // Another one each time, as the numbers of the stream go on.
+        let back = 1 + subscription.rtx_next % PROBE_REPEATS;
+        if let Some(out) = subscription.sent_end.checked_sub(back) {
+            let repeated = Resend {
+                subscription: of,
+                out,
+            };
+            if let Some(repeated) = self.resend(&repeated, None) {
+                return Some(Outgoing {
+                    fills_probe: true,
+                    ..repeated
+                });
+            }
+        }
+        let subscription = self.subscriptions.get_mut(of)?;
+        let wanted = &subscription.wanted;
+        let identity = Identity {
+            payload_type: wanted.payload_types.rtx?,
+            ssrc: wanted.rtx_ssrc?,
+            index: subscription.rtx_next,
+            offsets: Offsets::default(),
+        };
+        subscription.rtx_next += 1;
+        let templates = &mut subscription.headers;
+        templates.refresh(self.writer.ids, &wanted.mid);
+        let header = self.writer.write_empty(templates, &identity);
+        Some(Outgoing {
+            subscription: of,
+            track: subscription.track,
+            plain_bytes: header.range.len() + PADDING_BYTES_MAX,
+            padding_bytes: 0,
+            fills_probe: true,
+            form: Form::Padding { identity, header },
+        })
+    }
+}
+
+/// Writes the header of a packet that has its place; its payload is read when it is sealed.
+fn write_media(
+    writer: &mut HeaderWriter<'_>,
+    of: Handle<Subscription>,
+    subscription: &Subscription,
+    packet: &CachedPacket<'_>,
+    layer: Layer,
+    sequence: u64,
+    place: Place,
+) -> Outgoing {
+    let wanted = &subscription.wanted;
+    let red = wanted
+        .red_payload_type
+        .filter(|_| packet.facts.red_primary_start.is_some());
+    let identity = Identity {
+        payload_type: red.unwrap_or(wanted.payload_types.media),
+        ssrc: wanted.ssrc,
+        index: place.out,
+        offsets: place.offsets,
+    };
+    let header = writer.write(&subscription.headers, packet, &identity);
+    Outgoing {
+        subscription: of,
+        track: subscription.track,
+        plain_bytes: header.range.len() + payload_bytes(packet, wanted),
+        padding_bytes: 0,
+        fills_probe: false,
+        form: Form::Plain {
+            layer,
+            sequence,
+            identity,
+            header,
+            original: None,
+        },
+    }
+}
+
+/// What the estimator has to know of a packet, where feedback can tell of it.
+fn sent_packet(
+    now: Instant,
+    identity: &Identity,
+    header: &Written,
+    bytes: usize,
+) -> Option<SentPacket> {
+    Some(SentPacket {
+        sequence: header.transport_sequence?,
+        ssrc: identity.ssrc,
+        rtp_sequence: SequenceNumber::of(identity.index),
+        bytes,
+        at: now,
+        probe: None,
+    })
+}
+
 /// Sends a sealed packet a second time: the same bytes, so that its nonce covers one plaintext.
 /// Says how many there were; `None` if outgoing memory is used up.
 fn send_again(
-    packet: &Outgoing,
+    out: u64,
     subscription: &mut Subscription,
     path: Path,
     sink: &mut impl PacketSink,
 ) -> Option<usize> {
-    let Form::Sealed(out) = packet.form else {
-        return None;
-    };
     let sealed = subscription.sealed.as_mut()?.find(out)?;
     let bytes = &sealed.prefixed_payload[PREFIX_BYTES..];
     let buffer = sink.reserve(path, bytes.len())?;

@@ -153,6 +153,22 @@ impl SequenceMap {
         None
     }
 
+    /// Takes back the numbers from `out` on, of which none was sent: the next packet gets `out`, and
+    /// what had a place there has none.
+    pub(super) fn forget_from(&mut self, out: u64) {
+        if out >= self.next_out {
+            return;
+        }
+        while self.runs.back().is_some_and(|run| run.out_first >= out) {
+            self.runs.pop_back();
+        }
+        if let Some(run) = self.runs.back_mut() {
+            let end = run.source_first + (out - run.out_first);
+            run.source_end = run.source_end.min(end);
+        }
+        self.next_out = out;
+    }
+
     /// The layer and number of the packet that the subscriber knows as `out`, with the offsets
     /// that it was sent with.
     pub(super) fn find(&self, out: u64) -> Option<(Layer, u64, Offsets)> {

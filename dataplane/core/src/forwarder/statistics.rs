@@ -34,6 +34,14 @@ pub struct ForwarderStatistics {
     pub seal_refused: u64,
     /// Bytes of padding that made packets equally long.
     pub padding_bytes: u64,
+    /// Media packets that waited for their turn before they were sent or dropped.
+    pub paced: u64,
+    /// Dropped: they would have waited too long for their turn, or their stream was stopped.
+    pub pacer_shed: u64,
+    /// Dropped: gone from the packet cache before their turn.
+    pub pacer_lost: u64,
+    /// Packets sent for no other reason than to see what a path takes.
+    pub probed: u64,
     /// RTCP compounds sent.
     pub sent_rtcp: u64,
     /// Key frame requests sent to publishers.

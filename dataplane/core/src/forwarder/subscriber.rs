@@ -29,6 +29,8 @@ pub(super) struct Subscription {
     pub(super) announced: Option<Layer>,
     pub(super) map: SequenceMap,
     newest: Option<Newest>,
+    /// Behind the highest number that was sealed; numbers from here on can still be given anew.
+    pub(super) sent_end: u64,
     pub(super) headers: HeaderTemplates,
     /// Sequence number of the next retransmission on the RTX SSRC.
     pub(super) rtx_next: u64,
@@ -76,6 +78,7 @@ impl Subscription {
             announced: None,
             map: SequenceMap::new(first),
             newest: None,
+            sent_end: first,
             headers: HeaderTemplates::default(),
             rtx_next: first,
             sealed: None,
@@ -121,6 +124,13 @@ impl Subscription {
     pub(super) fn stop(&mut self) {
         self.current = None;
         self.target = None;
+    }
+
+    /// What has its place but was not sent is dropped, and its numbers are given to what follows.
+    /// Goes on with the next key frame.
+    pub(super) fn restart(&mut self) {
+        self.map.forget_from(self.sent_end);
+        self.current = None;
     }
 
     /// Decides on a packet that arrived: its place in the stream, or that it is not forwarded.

@@ -8,6 +8,7 @@ mod harness;
 mod hostile;
 mod layers;
 mod media;
+mod pacing;
 mod relay;
 mod repair;
 mod reports;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::forwarder::tests::start;
+use crate::limits::RESEND_BYTES_PER_SECOND;
 
 #[test]
 fn a_storm_is_bounded_and_the_budget_refills() {
@@ -8,13 +9,25 @@ fn a_storm_is_bounded_and_the_budget_refills() {
     let mut taken = 0;
     for ms in 0..1_000 {
         for _ in 0..10 {
-            if budget.take(start + Duration::from_millis(ms), 1_000) {
+            let at = start + Duration::from_millis(ms);
+            if budget.take(at, 1_000, RESEND_BYTES_PER_SECOND) {
                 taken += 1_000_u64;
             }
         }
     }
     let bound = RESEND_BYTES_BURST + RESEND_BYTES_PER_SECOND;
     assert!(taken <= bound && taken > bound - 2_000, "{taken}");
+}
+
+#[test]
+fn a_slow_path_repairs_a_second_of_its_rate_at_most() {
+    let mut budget = ResendBudget::default();
+    let start = start();
+    let taken = (0..100).filter(|_| budget.take(start, 1_000, 25_000));
+    assert_eq!(taken.count(), 25);
+    let later = start + Duration::from_secs(60);
+    let taken = (0..100).filter(|_| budget.take(later, 1_000, 50_000));
+    assert_eq!(taken.count(), 50);
 }
 
 #[test]

@@ -49,6 +49,28 @@ fn a_place_from_before_a_switch_stays_reserved() {
 }
 
 #[test]
+fn numbers_that_were_not_used_are_given_again() {
+    let mut map = begun(LOW, 10);
+    for source in [10, 11, 13] {
+        map.place(LOW, source);
+    }
+    map.begin(HIGH, 5_000, Offsets::default());
+    map.place(HIGH, 5_000);
+    // 100 and 101 were sent.
+    map.forget_from(102);
+    assert_eq!(map.find(101), Some((LOW, 11, Offsets::default())));
+    assert_eq!((map.find(102), map.find(104)), (None, None));
+    assert_eq!(map.reserved(LOW, 12), None, "it lost its place");
+    assert_eq!(map.reserved(HIGH, 5_000), None);
+    map.begin(HIGH, 5_007, Offsets::default());
+    assert_eq!(out(&mut map, HIGH, 5_007), Some(102));
+    map.forget_from(103);
+    assert_eq!(map.next_out(), 103, "nothing was given from there on");
+    map.forget_from(100);
+    assert_eq!((map.next_out(), map.current()), (100, None));
+}
+
+#[test]
 fn what_is_left_out_closes_up() {
     let mut map = begun(LOW, 10);
     map.place(LOW, 10);
