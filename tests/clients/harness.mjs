@@ -90,6 +90,12 @@ export class Server {
     return stdout;
   }
 
+  /** Records of an action, the oldest first. */
+  async records(action) {
+    const lines = await this.cli('audit', 'search', '--action', action, '--limit', '1000', '--json');
+    return lines.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line).entry).reverse();
+  }
+
   async stop() {
     for (const process of this.processes.reverse()) await process.stop();
     await rm(this.folder, { recursive: true, force: true });

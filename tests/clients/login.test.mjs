@@ -3,19 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually, openLink, received, report, scenario, seesAndHears, sleep, startChromium } from './harness.mjs';
-import { startWithProvider } from './oidc.mjs';
+import { joinConsult, logIn, startWithProvider } from './oidc.mjs';
 
 async function newPage(browser) {
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
   await page.setViewport({ width: 1280, height: 800 });
-  return page;
-}
-
-/** Logs in from a fresh browser; gives back the page where that ended. */
-async function logIn(server, browser) {
-  const page = await newPage(browser);
-  await page.goto(`${server.base}/login`);
   return page;
 }
 
@@ -26,7 +19,7 @@ const troubled = async (page, code) =>
   eventually(`the page says ${code}`, async () => (await trouble(page).catch(() => null)) === code);
 
 test('a real provider: good log-ins, bad ones, rotation, absence, back-channel logout', () =>
-  scenario(startWithProvider, async (server, launch) => {
+  scenario(() => startWithProvider(), async (server, launch) => {
     const browser = await launch(startChromium);
     const callbacks = [];
     const page = await newPage(browser);
@@ -92,7 +85,7 @@ test('a real provider: good log-ins, bad ones, rotation, absence, back-channel l
   }));
 
 test('a clinician invites, the patient joins, and the consult outlives a locked screen', () =>
-  scenario(startWithProvider, async (server, launch) => {
+  scenario(() => startWithProvider(), async (server, launch) => {
     const browser = await launch(startChromium);
     const clinic = await logIn(server, browser);
     await clinic.waitForSelector('[data-testid=consult-label]');
@@ -106,12 +99,8 @@ test('a clinician invites, the patient joins, and the consult outlives a locked 
     const [patient] = await Promise.all([
       openLink(browser, link),
       admitWhoeverWaits(clinic),
-      clinic.waitForSelector('[data-testid=consult-join]').then(async () => {
-        const context = clinic.browserContext();
-        const call = await context.newPage();
-        const room = await clinic.$eval('[data-testid=consult]', (row) => row.dataset.room);
-        await call.goto(`${server.base}/consult?consult=${room}&autojoin=1`);
-      }),
+      clinic.$eval('[data-testid=consult]', (row) => row.dataset.room).then((room) =>
+        joinConsult(server, clinic, room)),
     ]);
     const call = (await clinic.browserContext().pages()).find((page) => page.url().includes('consult='));
     await seesAndHears(call);

@@ -64,8 +64,36 @@ class OpenIdProvider {
   }
 }
 
-/** A server with a provider: `server.provider`, `server.base`. */
-export async function startWithProvider() {
+/** A page where whoever the provider has in front of it logged in; where that ended. */
+export async function logIn(server, browser) {
+  const context = await browser.createBrowserContext();
+  const page = await context.newPage();
+  await page.setViewport({ width: 1280, height: 800 });
+  await page.goto(`${server.base}/login`);
+  return page;
+}
+
+/** Opens a consult on a clinician's page and makes a patient's link to it. */
+export async function openConsult(clinic) {
+  await (await clinic.waitForSelector('[data-testid=consult-open]')).click();
+  await (await clinic.waitForSelector('[data-testid=consult-invite]')).click();
+  const field = await clinic.waitForSelector('[data-testid=invitation]');
+  const link = await field.evaluate((input) => input.value);
+  const room = await clinic.$eval('[data-testid=consult]', (row) => row.dataset.room);
+  return { room, link };
+}
+
+/** The clinician's own part in a consult, in another tab. */
+export async function joinConsult(server, clinic, room) {
+  const call = await clinic.browserContext().newPage();
+  await call.goto(`${server.base}/consult?consult=${room}&autojoin=1`);
+  return call;
+}
+
+/**
+ * A server with a provider: `server.provider`, `server.base`. `more` is added to its configuration.
+ */
+export async function startWithProvider(more = '') {
   const folder = await mkdtemp(join(tmpdir(), 'bedside-oidc-'));
   const port = 40_000 + Math.floor(Math.random() * 9_000);
   const key = join(folder, 'key.pem');
@@ -84,7 +112,7 @@ client_id = "bedside"
 client_secret_file = "${secret}"
 ca_file = "${certificate}"
 roles = { doctors = "clinician" }
-`);
+${more}`);
   // The cookie and the redirection are for the name, not the address.
   server.base = server.http.replace('127.0.0.1', 'localhost');
   const options = { port, key, certificate, bedside: server.base };

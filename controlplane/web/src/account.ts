@@ -9,6 +9,8 @@ export interface Me {
   readonly roles: readonly string[];
   /** The session opens nothing until its user logs in again. */
   readonly locked: boolean;
+  /** More than one factor was shown in the last minutes. */
+  readonly stepped_up?: boolean;
   /** How long the session may be unused. */
   readonly idle_s?: number;
   /** Whether people can log in here at all. */

@@ -51,6 +51,30 @@ export async function enterConsult(room: string): Promise<Admission> {
   return (await request('POST', `/api/consults/${encodeURIComponent(room)}/join`)) as Admission;
 }
 
+/** Why somebody enters a consult to which they are not invited; the server's own codes. */
+export const EMERGENCY_REASONS = [
+  'threat_to_life',
+  'patient_unresponsive',
+  'no_clinician_present',
+  'technical_failure',
+  'other',
+] as const;
+
+export type EmergencyReason = (typeof EMERGENCY_REASONS)[number];
+
+/** What somebody declares who enters in an emergency. */
+export interface Emergency {
+  readonly room: string;
+  readonly reason: EmergencyReason;
+  /** In their own words; recorded, encrypted. */
+  readonly words: string;
+}
+
+/** Opens a consult to the caller until the entry runs out; recorded, and reviewed by others. */
+export async function breakGlass(emergency: Emergency): Promise<void> {
+  await request('POST', '/api/breakglass', emergency);
+}
+
 /** Who waits, now. */
 export async function whoWaits(room: string): Promise<readonly Guest[]> {
   return ((await request('POST', '/api/waiting', { room })) as { waiting: Guest[] }).waiting;

@@ -1,6 +1,7 @@
 /** The page at `/clinic`: a clinician's consults. */
 import { logOut, whoAmI, type Me } from './account';
 import {
+  breakGlass,
   decide,
   endConsult,
   invite,
@@ -8,6 +9,7 @@ import {
   openConsult,
   whoWaits,
   type Consultation,
+  type Emergency,
 } from './clinic-api';
 import { h } from './dom';
 import { Failure } from './failures';
@@ -50,7 +52,8 @@ export class Clinic {
       open: (label) => this.#do(async () => void (await openConsult(label)), text.clinic.opened),
       invite: (room) =>
         this.#do(async () => view.showLink(room, await invite(room)), text.clinic.invited),
-      join: (room) => location.assign(`/consult?consult=${encodeURIComponent(room)}`),
+      join: enter,
+      enterInEmergency: (emergency) => this.#do(() => this.#breakGlass(emergency), ''),
       end: (room) => {
         if (confirm(text.clinic.confirmEnd)) this.#do(() => endConsult(room), text.clinic.ended);
       },
@@ -81,6 +84,15 @@ export class Clinic {
         this.#view?.say(text.failures[code].title);
       },
     );
+  }
+
+  /** The server asks for factors of the last minutes, and says so here before it refuses. */
+  async #breakGlass(emergency: Emergency): Promise<void> {
+    const steppedUp = (await whoAmI()).stepped_up === true;
+    this.#view?.askForFactors(!steppedUp);
+    if (!steppedUp) return;
+    await breakGlass(emergency);
+    enter(emergency.room);
   }
 
   async #refresh(): Promise<void> {
@@ -146,4 +158,8 @@ export class Clinic {
     document.title = `${heading?.textContent ?? ''} – ${text.title}`;
     heading?.focus();
   }
+}
+
+function enter(room: string): void {
+  location.assign(`/consult?consult=${encodeURIComponent(room)}`);
 }

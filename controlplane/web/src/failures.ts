@@ -65,6 +65,8 @@ export function failureOfApi(status: number, error: unknown): FailureCode {
     case 'server_unavailable':
       return error;
   }
+  if (status === 401) return 'log_in_first';
+  if (status === 403) return 'not_allowed';
   if (status === 429) return 'rate_limited';
   if (status >= 500) return 'server_unavailable';
   return 'link_unknown';

@@ -30,6 +30,9 @@ export const FIRST_AUDIO_WATCH_MS = 60_000;
 /** Characters of a consult's label. */
 export const LABEL_LENGTH_MAX = 100;
 
+/** Characters of the words in which somebody gives a reason; the server refuses more. */
+export const REASON_LENGTH_MAX = 500;
+
 /** Milliseconds between two reports that somebody is in front of the page. */
 export const ACTIVITY_EVERY_MS = 30_000;
 

@@ -385,6 +385,30 @@ export const text = {
     turnAway: 'Turn away',
   },
 
+  emergency: {
+    title: 'Enter a consult in an emergency',
+    notice:
+      'Only where somebody’s health is at stake and nobody can invite you. Your entry and your ' +
+      'reason are recorded, everybody in the consult sees that you came in this way, the entry ' +
+      'ends by itself, and somebody else reviews it.',
+    room: 'Name of the consult',
+    roomHint: 'Your service desk has it: it is the room’s name, not the patient’s.',
+    reason: 'Why',
+    choose: 'Choose a reason',
+    reasons: {
+      threat_to_life: 'Threat to life',
+      patient_unresponsive: 'The patient does not respond',
+      no_clinician_present: 'No clinician is with the patient',
+      technical_failure: 'The invited clinician’s equipment has failed',
+      other: 'Another reason',
+    },
+    words: 'In your own words',
+    wordsHint: 'Whoever reviews the entry reads this.',
+    factors: 'Show both factors again first, then press the button once more.',
+    logInAgain: 'Log in again',
+    enter: 'Enter now',
+  },
+
   lock: {
     title: 'Locked',
     detail: 'Nobody was here for a while, or you locked the screen. Log in again to go on.',

@@ -62,6 +62,41 @@ describe('the clinic page in Chromium', { skip: withoutBrowser }, () => {
     await accessible(page);
   });
 
+  test('an emergency entry needs a reason and fresh factors, and says that it is reviewed', async () => {
+    loggedIn();
+    answer('/api/breakglass', { entry: 'BG_1' });
+    answer('/api/consults/ward', { role: 'clinician', room_label: '', display_name: 'Ada' });
+    const { page, complaints, foreign } = await bench.page();
+    await visit(page);
+    const form = await page.waitForSelector('[data-testid=emergency-form]');
+    assert.equal(await form!.evaluate((details) => (details as HTMLDetailsElement).open), false);
+    await page.click('[data-testid=emergency-form] summary');
+    const notice = await page.$eval('[data-testid=emergency-notice]', (text) => text.textContent);
+    assert.match(notice, /recorded/);
+    assert.match(notice, /reviews/);
+    await accessible(page);
+
+    const entered = () => bench.server.requests.filter((path) => path === '/api/breakglass').length;
+    const before = entered();
+    const enter = () => page.click('[data-testid=emergency-enter]');
+    await page.type('[data-testid=emergency-room]', 'ward');
+    await enter();
+    await page.select('[data-testid=emergency-reason]', 'threat_to_life');
+    await enter();
+    await page.type('[data-testid=emergency-words]', 'no answer from the ward');
+    await enter();
+    await page.waitForSelector('[data-testid=emergency-factors]', { visible: true });
+    assert.equal(entered(), before, 'nothing is asked for without reason, words and factors');
+
+    answer('/api/me', { ...ME, stepped_up: true });
+    await Promise.all([page.waitForNavigation(), enter()]);
+    assert.equal(entered(), before + 1);
+    assert.equal(new URL(page.url()).pathname, '/consult');
+    await page.waitForSelector('[data-testid=prejoin-join]');
+    assert.ok(bench.server.requests.includes('/api/consults/ward'));
+    assert.deepEqual([complaints, foreign], [[], []]);
+  });
+
   test('a locked page shows and obeys nothing until the same person is back', async () => {
     loggedIn();
     const { page, complaints } = await bench.page();

@@ -27,6 +27,8 @@ test('an API error that the contract names keeps its name', () => {
 
 test('an API error without a known name is judged by its status', () => {
   const cases: [number, unknown, FailureCode][] = [
+    [401, null, 'log_in_first'],
+    [403, null, 'not_allowed'],
     [429, null, 'rate_limited'],
     [500, undefined, 'server_unavailable'],
     [503, 'something new', 'server_unavailable'],

@@ -1,13 +1,15 @@
 /** A clinician's consults: open one, invite, see who waits, join. */
-import type { Consultation, Guest, Link } from '../clinic-api';
+import type { Consultation, Emergency, Guest, Link } from '../clinic-api';
 import { h, onClick, setText, uniqueId } from '../dom';
 import { LABEL_LENGTH_MAX } from '../limits';
 import { text } from '../strings';
+import { EmergencyForm } from './emergency';
 
 export interface ClinicActions {
   open(label: string): void;
   invite(room: string): void;
   join(room: string): void;
+  enterInEmergency(emergency: Emergency): void;
   end(room: string): void;
   decide(room: string, identity: string, admit: boolean): void;
   lock(): void;
@@ -21,9 +23,11 @@ export class ClinicView {
   readonly #empty = h('p', { class: 'hint' }, text.clinic.none);
   readonly #status = h('p', { role: 'status', class: 'outcome', 'data-testid': 'clinic-status' });
   readonly #rows = new Map<string, ConsultRow>();
+  readonly #emergency: EmergencyForm;
 
   constructor(actions: ClinicActions) {
     this.#actions = actions;
+    this.#emergency = new EmergencyForm((emergency) => actions.enterInEmergency(emergency));
     this.element = h(
       'main',
       { class: 'screen clinic' },
@@ -37,6 +41,7 @@ export class ClinicView {
         this.#empty,
         this.#list,
       ),
+      this.#emergency.element,
     );
   }
 
@@ -66,6 +71,10 @@ export class ClinicView {
 
   showLink(room: string, link: Link): void {
     this.#rows.get(room)?.showLink(link);
+  }
+
+  askForFactors(needed: boolean): void {
+    this.#emergency.askForFactors(needed);
   }
 
   say(words: string): void {
