@@ -8,7 +8,9 @@
 mod bench;
 mod build;
 mod demo;
+mod namespace;
 mod prerequisites;
+mod quality;
 mod run;
 mod test;
 
@@ -33,6 +35,8 @@ enum Task {
     Test(test::Test),
     /// Measure what forwarding costs, beside the floor of this machine and the goals
     Bench(bench::Bench),
+    /// Measure picture and sound in real browsers on bad networks, beside the goals
+    Quality(quality::Quality),
 }
 
 fn main() -> ExitCode {
@@ -41,6 +45,7 @@ fn main() -> ExitCode {
         Task::Demo(task) => task.run(),
         Task::Test(task) => task.run(),
         Task::Bench(task) => task.run(),
+        Task::Quality(task) => task.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

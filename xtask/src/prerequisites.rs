@@ -1,7 +1,8 @@
 //! What must be on the machine, each missing thing in one line.
 
-use crate::run::{answers, output};
+use crate::run::{answers, command, is_root, output, run};
 use anyhow::{Result, bail};
+use std::path::Path;
 
 /// Oldest Node.js that the page's tools run on.
 const NODE_MAJOR_MIN: u32 = 20;
@@ -38,4 +39,32 @@ pub(crate) fn check_for_building() -> Result<()> {
         bail!("this machine lacks:\n  - {}", missing.join("\n  - "));
     }
     Ok(())
+}
+
+/// Installs missing system packages where this is root on Debian; otherwise says which. `wanted` is
+/// what shows that a program is there, and the Debian package that brings it.
+///
+/// # Errors
+/// A package is missing and cannot be installed here.
+pub(crate) fn install_packages(wanted: &[(&[&str], &str)]) -> Result<()> {
+    let missing: Vec<&str> = wanted
+        .iter()
+        .filter(|(probe, _)| !answers(probe))
+        .map(|&(_, package)| package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages = missing.join(" ");
+    if !is_root() || !Path::new("/etc/debian_version").exists() {
+        bail!("this needs programs that are not here: sudo apt-get install {packages}");
+    }
+    eprintln!("installing {packages}");
+    run(&mut command("apt-get", &["update", "-qq"]))?;
+    run(command(
+        "apt-get",
+        &["install", "-y", "-qq", "--no-install-recommends"],
+    )
+    .args(missing)
+    .env("DEBIAN_FRONTEND", "noninteractive"))
 }

@@ -55,3 +55,8 @@ pub(crate) fn output(program: &str, arguments: &[&str]) -> Option<String> {
         .success()
         .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
+
+/// Whether this is root.
+pub(crate) fn is_root() -> bool {
+    output("id", &["-u"]).is_some_and(|id| id == "0")
+}

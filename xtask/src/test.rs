@@ -2,7 +2,8 @@
 
 use crate::{
     build::{consult_page, npm_install, program, programs},
-    prerequisites,
+    namespace::namespace,
+    prerequisites::{self, install_packages},
     run::{answers, command, output, root, run},
 };
 use anyhow::{Context, Result, bail};
@@ -49,7 +50,7 @@ impl Test {
             .map(chosen)
             .contains(&true)
         {
-            system_packages()?;
+            install_packages(&SYSTEM_PACKAGES)?;
         }
         // First, since the server embeds it.
         consult_page()?;
@@ -160,8 +161,7 @@ fn page(_: &Test) -> Result<()> {
     run(command("npm", &["test", "--silent"]).current_dir(&web))
 }
 
-/// Runs `tests/clients/*.test.mjs` in a network namespace of its own: loopback and one pair of
-/// virtual interfaces, because LiveKit's native SDKs do not use loopback addresses.
+/// Runs `tests/clients/*.test.mjs` in a network namespace of its own.
 fn clients(test: &Test) -> Result<()> {
     let programs = crate::build::Build { dev: true }.run()?;
     let folder = root().join("tests/clients");
@@ -186,19 +186,7 @@ fn clients(test: &Test) -> Result<()> {
     if scenarios.is_empty() {
         bail!("no scenario in tests/clients has that name");
     }
-    // No IPv6 addresses on the pair: they come up seconds later, and Chromium drops every request
-    // that is under way when a network changes.
-    let script = "ip link set lo up && ip link add bedside0 type veth peer name bedside1 && \
-                  ip link set bedside0 addrgenmode none && ip link set bedside1 addrgenmode none && \
-                  ip address add 10.77.0.1/24 dev bedside0 && ip link set bedside0 up && \
-                  ip link set bedside1 up && ip route add default dev bedside0 && exec \"$@\"";
-    let user: &[&str] = if is_root() {
-        &[]
-    } else {
-        &["--user", "--map-root-user"]
-    };
-    run(command("unshare", user)
-        .args(["--net", "--", "sh", "-c", script, "sh"])
+    run(namespace()
         // One at a time: two browsers and a server already fill two cores.
         .args([
             "node",
@@ -260,31 +248,3 @@ const SYSTEM_PACKAGES: [(&[&str], &str); 9] = [
     // Debian's python3 comes without what `python3 -m venv` needs.
     (&["python3", "-c", "import ensurepip"], "python3-venv"),
 ];
-
-/// Installs missing system packages where this is root on Debian; otherwise says which.
-fn system_packages() -> Result<()> {
-    let missing: Vec<&str> = SYSTEM_PACKAGES
-        .iter()
-        .filter(|(probe, _)| !answers(probe))
-        .map(|&(_, package)| package)
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let packages = missing.join(" ");
-    if !is_root() || !Path::new("/etc/debian_version").exists() {
-        bail!("the tests need programs that are not here: sudo apt-get install {packages}");
-    }
-    eprintln!("installing {packages}");
-    run(&mut command("apt-get", &["update", "-qq"]))?;
-    run(command(
-        "apt-get",
-        &["install", "-y", "-qq", "--no-install-recommends"],
-    )
-    .args(missing)
-    .env("DEBIAN_FRONTEND", "noninteractive"))
-}
-
-fn is_root() -> bool {
-    output("id", &["-u"]).is_some_and(|id| id == "0")
-}

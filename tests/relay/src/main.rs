@@ -9,6 +9,7 @@
 use anyhow::{Context, Result};
 use bedside_relay::{Control, Profile, Relay, Route};
 use clap::Parser;
+use rustix::process::setpriority_process;
 use serde::Serialize;
 use std::{
     fs,
@@ -42,8 +43,8 @@ struct Arguments {
     /// Begin the profile's time line when standard input says `start`, not at once
     #[arg(long)]
     wait: bool,
-    /// Ask for this priority (nice), so that packets leave in time on a busy machine; negative ones
-    /// need root
+    /// Ask for this priority (nice), so that packets leave in time on a busy machine; where it is
+    /// not allowed, say so and go on
     #[arg(long, allow_negative_numbers = true)]
     nice: Option<i32>,
 }
@@ -70,8 +71,8 @@ fn run(arguments: &Arguments) -> Result<()> {
     let profile = Profile::parse(&text).with_context(|| format!("{name}"))?;
     let run_for = arguments.seconds.map(Duration::try_from_secs_f64);
     let run_for = run_for.transpose().context("--seconds")?;
-    if let Some(nice) = arguments.nice {
-        rustix::process::setpriority_process(None, nice).context("--nice")?;
+    if let Some(Err(error)) = arguments.nice.map(|nice| setpriority_process(None, nice)) {
+        eprintln!("the priority stays as it is: {error}");
     }
     let control = Control::new(stdin().as_fd().try_clone_to_owned()?);
     let mut relay = Relay::new(arguments.listen, &arguments.to, profile)?;

@@ -1,6 +1,9 @@
 //! The program itself between sockets on loopback.
 #![forbid(unsafe_code)]
-#![expect(clippy::unwrap_used, reason = "a test fails where something is missing")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails where something is missing"
+)]
 
 use serde_json::Value;
 use std::{
