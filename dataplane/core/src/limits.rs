@@ -166,3 +166,13 @@ pub(crate) const RELAY_BATCH_MESSAGES_MAX: usize = 128;
 
 /// Sender reports of a subscription that a receiver report may refer to.
 pub(crate) const SENDER_REPORTS_REMEMBERED: usize = 4;
+
+/// Sent packets that a bandwidth estimator remembers at first; a power of two. Two seconds of audio.
+pub(crate) const SENT_PACKETS_MIN: usize = 128;
+
+/// Sent packets that a bandwidth estimator remembers, at most; a power of two. Two seconds of
+/// 20 Mbit/s in full packets, 160 KiB. What is overwritten is neither lost nor delivered.
+pub(crate) const SENT_PACKETS_MAX: usize = 4_096;
+
+/// Arrivals that the delivered rate is measured over, at most.
+pub(crate) const ARRIVALS_MAX: usize = 256;

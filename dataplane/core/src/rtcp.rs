@@ -2,10 +2,12 @@
 //!
 //! Reading borrows from the compound and never allocates; every loop is bounded by its length.
 
+mod congestion_feedback;
 mod read;
 mod transport_feedback;
 mod write;
 
+pub use congestion_feedback::{CongestionFeedback, MarkedArrival};
 pub use read::{
     FirEntries, Malformed, NackSequences, Packet, Packets, ReportBlock, ReportBlocks, Ssrcs,
     packets,
@@ -26,6 +28,7 @@ const PAYLOAD_SPECIFIC_FEEDBACK: u8 = 206;
 
 /// Feedback message types of [`TRANSPORT_LAYER_FEEDBACK`].
 const GENERIC_NACK: u8 = 1;
+const CONGESTION_CONTROL: u8 = 11;
 const TRANSPORT_WIDE: u8 = 15;
 
 /// Feedback message types of [`PAYLOAD_SPECIFIC_FEEDBACK`].

@@ -7,7 +7,7 @@ use super::receive::count;
 use super::subscriber::Subscription;
 use super::{Forwarder, Handle};
 use crate::PacketSink;
-use crate::rtcp::TransportFeedback;
+use crate::rtcp::{CongestionFeedback, TransportFeedback};
 use std::time::{Duration, Instant};
 
 impl Forwarder {
@@ -32,6 +32,20 @@ impl Forwarder {
             && let Some(pacer) = &mut peer.pacer
         {
             pacer.transport_feedback(now, feedback);
+            self.arm_peer(now, handle);
+        }
+    }
+
+    pub(super) fn receive_congestion_feedback(
+        &mut self,
+        now: Instant,
+        handle: Handle<Peer>,
+        feedback: &CongestionFeedback<'_>,
+    ) {
+        if let Some(peer) = self.peers.get_mut(handle)
+            && let Some(pacer) = &mut peer.pacer
+        {
+            pacer.congestion_feedback(now, feedback);
             self.arm_peer(now, handle);
         }
     }

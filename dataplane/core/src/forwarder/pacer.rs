@@ -17,7 +17,7 @@ use crate::limits::{
     PACER_DEBT_MAX, PACER_PACKETS_MAX, PACER_QUEUE_KEY_FRAME_MAX, PACER_QUEUE_MAX,
     PACER_RESENDS_MAX, RESEND_BYTES_PER_SECOND_MIN,
 };
-use crate::rtcp::TransportFeedback;
+use crate::rtcp::{CongestionFeedback, TransportFeedback};
 use bedside_protocol::Layer;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -217,6 +217,13 @@ impl Pacer {
         self.begin(now);
         self.note_application_limit(now);
         self.estimator.transport_feedback(now, feedback);
+        self.take_probe(now);
+    }
+
+    pub(super) fn congestion_feedback(&mut self, now: Instant, feedback: &CongestionFeedback<'_>) {
+        self.begin(now);
+        self.note_application_limit(now);
+        self.estimator.congestion_feedback(now, feedback);
         self.take_probe(now);
     }
 

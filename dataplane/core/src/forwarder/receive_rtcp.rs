@@ -88,6 +88,9 @@ impl Forwarder {
             Packet::TransportFeedback(feedback) => {
                 self.receive_transport_feedback(now, handle, &feedback);
             }
+            Packet::CongestionFeedback(feedback) => {
+                self.receive_congestion_feedback(now, handle, &feedback);
+            }
             // Source descriptions are the control plane's.
             Packet::Other => {}
         }

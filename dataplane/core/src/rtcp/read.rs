@@ -1,8 +1,9 @@
 //! Reading compounds (RFC 3550 §6, RFC 4585, RFC 5104, REMB, transport-wide feedback).
 
 use super::{
-    APPLICATION_LAYER, BYE, FULL_INTRA, GENERIC_NACK, PAYLOAD_SPECIFIC_FEEDBACK, PICTURE_LOSS,
-    RECEIVER_REPORT, SENDER_REPORT, TRANSPORT_LAYER_FEEDBACK, TRANSPORT_WIDE, TransportFeedback,
+    APPLICATION_LAYER, BYE, CONGESTION_CONTROL, CongestionFeedback, FULL_INTRA, GENERIC_NACK,
+    PAYLOAD_SPECIFIC_FEEDBACK, PICTURE_LOSS, RECEIVER_REPORT, SENDER_REPORT,
+    TRANSPORT_LAYER_FEEDBACK, TRANSPORT_WIDE, TransportFeedback,
 };
 use crate::rtp::{SequenceNumber, Timestamp};
 
@@ -86,6 +87,8 @@ pub enum Packet<'a> {
     },
     /// `draft-holmer-rmcat-transport-wide-cc-extensions-01`.
     TransportFeedback(TransportFeedback<'a>),
+    /// RFC 8888.
+    CongestionFeedback(CongestionFeedback<'a>),
     /// Source descriptions and what is not known here: skipped.
     Other,
 }
@@ -117,6 +120,11 @@ impl<'a> Packet<'a> {
             }),
             TRANSPORT_LAYER_FEEDBACK | PAYLOAD_SPECIFIC_FEEDBACK => {
                 let (_sender, rest) = take_u32(body)?;
+                if (head.packet_type, head.count) == (TRANSPORT_LAYER_FEEDBACK, CONGESTION_CONTROL)
+                {
+                    // It names streams where other feedback names the media source.
+                    return Some(Self::CongestionFeedback(CongestionFeedback::parse(rest)?));
+                }
                 let (media, rest) = take_u32(rest)?;
                 return Self::feedback(head, media, rest);
             }

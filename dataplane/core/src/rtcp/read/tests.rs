@@ -136,6 +136,14 @@ fn any_bytes_are_read() {
                     let complete = feedback.for_each(|_, _| statuses += 1);
                     assert!(statuses <= 65_535 && complete.is_none_or(|()| statuses < 65_536));
                 }
+                Ok(Packet::CongestionFeedback(feedback)) => {
+                    let mut statuses = 0_usize;
+                    let complete = feedback.for_each(|_, _, _| statuses += 1);
+                    assert!(
+                        statuses <= compound.len() / 2
+                            && (complete.is_some() || !compound.is_empty())
+                    );
+                }
                 Ok(Packet::PictureLoss { .. } | Packet::Other) | Err(Malformed) => {}
             }
         }

@@ -1,0 +1,54 @@
+use super::*;
+
+/// 100 packets in 250 ms, of which `lost` in every 100 are lost, evenly.
+fn interval(loss: &mut Loss, now_us: &mut u64, lost: u64, target_bps: f64) -> Option<Verdict> {
+    for index in 0..100 {
+        *now_us += 2_500;
+        if (index * lost) % 100 + lost >= 100 && lost > 0 {
+            loss.lost(*now_us);
+        } else {
+            loss.arrived(*now_us, false);
+        }
+    }
+    let delivered = target_bps * (100 - lost) as f64 / 100.0;
+    loss.evaluate(*now_us, *now_us, target_bps, Some(delivered))
+}
+
+#[test]
+fn loss_that_stays_at_a_lower_rate_is_the_links_own() {
+    let (mut loss, mut now) = (Loss::new(), 1);
+    assert_eq!(interval(&mut loss, &mut now, 0, 1e6), None);
+    let verdict = interval(&mut loss, &mut now, 10, 1e6);
+    assert!(matches!(verdict, Some(Verdict::Try(bps)) if (8e5..9e5).contains(&bps)));
+    let verdict = interval(&mut loss, &mut now, 10, 8.6e5);
+    assert_eq!(verdict, Some(Verdict::Restore(1e6)));
+    for _ in 0..20 {
+        assert_eq!(interval(&mut loss, &mut now, 11, 1e6), None);
+    }
+    assert_eq!(loss.ceiling_bps(now), None);
+}
+
+#[test]
+fn loss_that_goes_away_at_a_lower_rate_is_a_ceiling_for_a_while() {
+    let (mut loss, mut now) = (Loss::new(), 1);
+    let verdict = interval(&mut loss, &mut now, 50, 3e6);
+    assert!(matches!(verdict, Some(Verdict::Try(bps)) if (1.4e6..1.5e6).contains(&bps)));
+    assert_eq!(interval(&mut loss, &mut now, 0, 1.4e6), None);
+    assert!(loss.ceiling_bps(now).is_some_and(|bps| bps < 1.5e6));
+    assert_eq!(loss.ceiling_bps(now + HOLD_US_MIN), None);
+}
+
+#[test]
+fn an_outage_is_no_loss() {
+    let (mut loss, mut now) = (Loss::new(), 1);
+    for index in 0..200 {
+        now += 2_500;
+        if (50..130).contains(&index) {
+            loss.lost(now);
+        } else {
+            loss.arrived(now, false);
+        }
+    }
+    assert_eq!(loss.evaluate(now, now, 1e6, Some(6e5)), None);
+    assert!(loss.smoothed() < 0.01);
+}
