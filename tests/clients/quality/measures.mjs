@@ -1,8 +1,11 @@
 // From what a run recorded to figures. Times are seconds since its beginning, where they are not
 // named otherwise.
 
-/** Tones go round, so that a burst is told from those before and after it. */
-export const TONES_HZ = [600, 800, 1_050, 1_350, 1_700, 2_150, 2_700, 3_400];
+/**
+ * Tones go round, so that a burst is told from those before and after it, for longer than a queue
+ * and a jitter buffer can hold it back: 24 of them, 9 % apart, which 40 ms of sound tell apart.
+ */
+export const TONES_HZ = Array.from({ length: 24 }, (_, index) => Math.round(500 * 1.09 ** index));
 export const BURST_INTERVAL_S = 0.2;
 export const BURST_S = 0.06;
 
@@ -69,8 +72,8 @@ export function drop(run, fall, rise) {
   const before = Math.max(0, ...run.frames.filter(([at]) => at < fall).map(([, height]) => height));
   return {
     longest_ms: quantile(after.map(([, ms]) => ms), 1),
-    // Zero where it never was above.
-    back_s: after.length === 0 ? null : Math.max(0, ...late.map(([at]) => at - fall)),
+    // Zero where it never was above; not shown where it still is at the end.
+    back_s: (after.at(-1)?.[1] ?? 150) >= 150 ? null : Math.max(0, ...late.map(([at]) => at - fall)),
     lower_s: before === 0 ? null : lower(run.frames, fall, rise, before),
   };
 }

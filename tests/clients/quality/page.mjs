@@ -47,7 +47,7 @@ export async function listen(tones) {
   const context = new AudioContext({ sampleRate: 48_000 });
   await context.resume();
   const processor = `
-    const THRESHOLD = 0.06, REFRACTORY = 5_760, WINDOW = 960;
+    const THRESHOLD = 0.06, REFRACTORY = 5_760, WINDOW = 1_920;
     const tones = ${JSON.stringify(tones)};
     // Goertzel, 1958: the power of one frequency.
     const power = (samples, tone) => {

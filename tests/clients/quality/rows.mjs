@@ -3,7 +3,7 @@
 import { concealed, delays, drop, frames, rise } from './measures.mjs';
 
 /** One way on each leg: "40 ms" is what they add up to. */
-const LEG_DELAY_MS = 20;
+export const LEG_DELAY_MS = 20;
 
 /** What one leg does: nothing but its delay, in both directions. */
 const leg = { delay_ms: LEG_DELAY_MS };

@@ -11,7 +11,7 @@ import { delays, match, quantile, TONES_HZ } from './measures.mjs';
 import * as inPage from './page.mjs';
 import { Relay } from './relay.mjs';
 import { html, line } from './report.mjs';
-import { profiles, rows } from './rows.mjs';
+import { LEG_DELAY_MS, profiles, rows } from './rows.mjs';
 import { writePicture, writeSound } from './sources.mjs';
 
 /** What joining and settling may take before a run counts. */
@@ -295,6 +295,9 @@ function doubts(run, relayed) {
   }
   if (Math.abs(run.clock_drift_ms) > CLOCK_DRIFT_MS_MAX) {
     found.push(`audio and page clock ran ${run.clock_drift_ms.toFixed(0)} ms apart`);
+  }
+  if (run.delays.some(([, ms]) => ms < 2 * LEG_DELAY_MS)) {
+    found.push('a sound was heard before the network can have brought it');
   }
   const reconnects = run.events.filter(([, text]) => /reconnect|disconnect/i.test(text));
   for (const [at, text] of reconnects) found.push(`${text} at ${at.toFixed(1)} s`);

@@ -9,11 +9,11 @@ const BURST_AMPLITUDE = 0.3;
 /** Enough that the encoder finds something to send between two bursts. */
 const NOISE_AMPLITUDE = 0.008;
 /** A whole number of rounds of tones, since the file is played in a loop. */
-const SOUND_S = 10 * TONES_HZ.length * BURST_INTERVAL_S;
+const SOUND_S = 4 * TONES_HZ.length * BURST_INTERVAL_S;
 
 /** Bursts of tones in noise, as a WAV file: 16 bits, mono. */
 export async function writeSound(path) {
-  const count = SOUND_S * SAMPLE_RATE_HZ;
+  const count = Math.round(SOUND_S * SAMPLE_RATE_HZ);
   const file = Buffer.alloc(44 + 2 * count);
   file.write('RIFF', 0);
   file.writeUInt32LE(36 + 2 * count, 4);
