@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::input::{SessionId, Time};
 use crate::limits;
 use crate::negotiation::SdpError;
-use crate::output::{CloseHow, Output};
+use crate::output::{CloseHow, Measure, Output};
 use crate::random::Random;
 use bedside_protocol::{Command, CommandFrame, RoomId, Welcome, WorkerId};
 use livekit_protocol as proto;
@@ -48,6 +48,10 @@ impl Context<'_> {
             worker,
             command,
         }));
+    }
+
+    pub(crate) fn measure(&mut self, measure: Measure) {
+        self.outputs.push_back(Output::Measured(measure));
     }
 
     /// Counts a refusal or a drop.

@@ -307,10 +307,10 @@ fn desired_subscriptions(participant: &Participant) -> BTreeMap<TrackId, Subscri
                     payload_types: bound.payload_types,
                     red_payload_type: bound.red_payload_type,
                     nack: bound.nack,
-                    layer_max: subscription.layer_max,
-                    paused: subscription.paused,
-                    priority: 0,
-                    frame_rate_max: None,
+                    layer_max: subscription.wish.layer_max,
+                    paused: subscription.wish.paused,
+                    priority: subscription.wish.priority,
+                    frame_rate_max: subscription.wish.frame_rate_max,
                 },
             ))
         })

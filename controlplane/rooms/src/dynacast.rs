@@ -1,8 +1,9 @@
 //! Asking publishers only for what somebody wants (LiveKit's dynacast).
 //!
-//! The demand for a video track is the highest layer that any subscriber wants now. More is
-//! asked for at once; less only after [`DYNACAST_DOWN_US`](crate::limits::DYNACAST_DOWN_US), in
-//! which nobody wanted more.
+//! The demand for a video track is the highest layer that any subscriber wants now; what its network
+//! takes is not asked, since that may change faster than an encoder. More is asked for at once; less
+//! only after [`DYNACAST_DOWN_US`](crate::limits::DYNACAST_DOWN_US), in which nobody wanted more, and
+//! nothing before the first subscriber came.
 
 use crate::context::Context;
 use crate::input::Time;
@@ -19,7 +20,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Dynacast {
     /// The highest layer; `None`: nothing at all. A publisher that was asked for nothing yet
-    /// sends everything.
+    /// sends everything, so that the first subscriber sees it at once.
     asked: Option<Layer>,
     /// Less is wanted: ask for it then.
     down_at: Option<Time>,
@@ -57,6 +58,11 @@ impl Dynacast {
     pub(crate) fn deadline(&self) -> Option<Time> {
         self.down_at
     }
+
+    /// The highest layer that the publisher should be sending.
+    pub(crate) fn asked(&self) -> Option<Layer> {
+        self.asked
+    }
 }
 
 impl Room {
@@ -67,13 +73,15 @@ impl Room {
             let Some(published) = self.tracks.get_mut(&track) else {
                 continue;
             };
-            if published.kind() != MediaKind::Video || published.live().is_none() {
+            let ready = published.noticed && published.live().is_some();
+            if published.kind() != MediaKind::Video || !ready {
                 continue;
             }
             let before = published.dynacast.clone();
             let ask = published.dynacast.follow(ctx.now, wanted);
             self.volatile.changed |= before != published.dynacast;
             if let Some(asked) = ask {
+                published.uplink.settle(ctx.now);
                 let (publisher, update) = (published.publisher, quality_update(published, asked));
                 self.send(ctx, publisher, Message::SubscribedQualityUpdate(update));
             }
@@ -100,8 +108,8 @@ impl Room {
         self.members
             .values()
             .filter_map(|participant| participant.subscriptions.get(&track))
-            .filter(|subscription| !subscription.paused)
-            .map(|subscription| subscription.layer_max)
+            .filter(|subscription| !subscription.wish.paused)
+            .map(|subscription| subscription.wish.layer_max)
             .max()
     }
 }

@@ -3,9 +3,8 @@
 use crate::context::Context;
 use crate::evidence::{connected, orphaned};
 use crate::room::{Member, Room};
-use bedside_protocol::{
-    CloseReason, DataChannelKind, Event, MediaKind, PeerId, SpeakerLevel, TrackId,
-};
+use crate::subscribing::Subscription;
+use bedside_protocol::{CloseReason, DataChannelKind, Event, Layer, PeerId, SpeakerLevel, TrackId};
 use livekit_protocol as proto;
 use proto::signal_response::Message;
 use proto::{DisconnectReason, StreamState, leave_request::Action};
@@ -46,19 +45,20 @@ impl Room {
             }
             Event::TrackLayers { track, active } => {
                 if let Some(track) = self.tracks.get_mut(&track) {
-                    track.flowing = !active.is_empty();
+                    let top = active.iter().map(|activity| activity.layer).max();
+                    track.uplink.receive(ctx.now, top);
                 }
             }
             Event::SubscriptionLayer {
                 subscriber,
                 track,
                 layer,
-            } => self.subscription_moves(ctx, subscriber, track, layer.is_some()),
+            } => self.subscription_layer(ctx, subscriber, track, layer),
             Event::SubscriptionPaused {
                 subscriber,
                 track,
                 paused,
-            } => self.subscription_moves(ctx, subscriber, track, !paused),
+            } => self.subscription_paused(ctx, subscriber, track, paused),
             Event::Speakers { levels } => self.speakers(ctx, &levels),
             Event::Statistics { peers, tracks } => self.handle_statistics(ctx, &peers, &tracks),
             Event::Refused { .. } => {
@@ -152,34 +152,55 @@ impl Room {
         }
     }
 
-    /// A video stream stands still or moves again, and neither the subscriber nor the publisher
-    /// asked for that.
-    fn subscription_moves(
+    /// What a subscriber is sent changed. What is sent is not paused, whatever was said before.
+    fn subscription_layer(
         &mut self,
         ctx: &mut Context<'_>,
         subscriber: PeerId,
         track: TrackId,
-        moves: bool,
+        layer: Option<Layer>,
     ) {
-        let Some(owner) = self.peers.get(&subscriber).copied() else {
-            return;
-        };
-        let (Some(participant), Some(published)) =
-            (self.members.get_mut(&owner.member), self.tracks.get(&track))
-        else {
-            return;
-        };
-        let Some(subscription) = participant.subscriptions.get_mut(&track) else {
-            return;
-        };
-        let wanted = !subscription.paused && !published.info.muted && published.flowing;
-        let stalled = !moves && wanted && published.kind() == MediaKind::Video;
-        if std::mem::replace(&mut subscription.stalled, stalled) == stalled {
-            return;
+        if let Some(subscription) = self.subscription(subscriber, track) {
+            if let Some(measure) = subscription.course.send(ctx.now, layer) {
+                ctx.measure(measure);
+            }
+            if layer.is_some() {
+                self.subscription_paused(ctx, subscriber, track, false);
+            }
         }
+    }
+
+    /// A subscriber's network stops a picture or lets it pass again; neither the subscriber nor the
+    /// publisher asked for that.
+    fn subscription_paused(
+        &mut self,
+        ctx: &mut Context<'_>,
+        subscriber: PeerId,
+        track: TrackId,
+        paused: bool,
+    ) {
+        let (Some(owner), Some(published)) = (
+            self.peers.get(&subscriber).copied(),
+            self.tracks.get(&track),
+        ) else {
+            return;
+        };
+        let (sid, muted) = (published.info.sid.clone(), published.info.muted);
         let Some(publisher) = self.members.get(&published.publisher) else {
             return;
         };
+        let participant_sid = publisher.sid.clone();
+        let Some(subscription) = self.subscription(subscriber, track) else {
+            return;
+        };
+        let stalled = paused && !subscription.wish.paused && !muted;
+        if std::mem::replace(&mut subscription.stalled, stalled) == stalled {
+            return;
+        }
+        if let Some(measure) = subscription.course.pause(ctx.now, stalled) {
+            ctx.measure(measure);
+        }
+        self.volatile.changed = true;
         let state = if stalled {
             StreamState::Paused
         } else {
@@ -187,12 +208,18 @@ impl Room {
         };
         let update = proto::StreamStateUpdate {
             stream_states: vec![proto::StreamStateInfo {
-                participant_sid: publisher.sid.clone(),
-                track_sid: published.info.sid.clone(),
+                participant_sid,
+                track_sid: sid,
                 state: state as i32,
             }],
         };
         self.send(ctx, owner.member, Message::StreamStateUpdate(update));
+    }
+
+    fn subscription(&mut self, peer: PeerId, track: TrackId) -> Option<&mut Subscription> {
+        let owner = self.peers.get(&peer)?;
+        let participant = self.members.get_mut(&owner.member)?;
+        participant.subscriptions.get_mut(&track)
     }
 
     fn speakers(&self, ctx: &mut Context<'_>, levels: &[SpeakerLevel]) {

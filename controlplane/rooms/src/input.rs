@@ -24,6 +24,13 @@ impl Time {
         self.after_us(seconds as u64 * 1_000_000)
     }
 
+    /// How long after `earlier` this is, in seconds; 0.0 if it is not.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "exact for 285 years")]
+    pub const fn seconds_since(self, earlier: Self) -> f64 {
+        self.0.saturating_sub(earlier.0) as f64 / 1_000_000.0
+    }
+
     /// Whole milliseconds since the Unix epoch, as LiveKit's messages carry them.
     #[must_use]
     pub const fn ms(self) -> i64 {

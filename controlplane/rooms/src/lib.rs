@@ -9,7 +9,9 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod connections;
 mod context;
+mod course;
 mod data;
 mod dataplane;
 mod dynacast;
@@ -40,9 +42,11 @@ mod subscribing;
 mod whip;
 
 pub use config::Config;
+pub use connections::{Connection, Received, Reception};
 pub use input::{Claims, DataplaneInput, Input, Join, JoinParameters, SessionId, Time, VideoGrant};
 pub use output::{
-    CloseHow, OperationError, Output, Refusal, WebrtcAnswer, WebrtcAnswerFragment, WebrtcResource,
+    CloseHow, Measure, OperationError, Output, Refusal, WebrtcAnswer, WebrtcAnswerFragment,
+    WebrtcResource,
 };
 pub use room_service::{Removed, Whose};
 pub use rooms::Rooms;

@@ -91,5 +91,12 @@ pub const ROOM_UPDATE_US: u64 = 5_000_000;
 /// for an early return cost more.
 pub const DYNACAST_DOWN_US: u64 = 5_000_000;
 
+/// Connections are graded this often; LiveKit's.
+pub const QUALITY_US: u64 = 5_000_000;
+
+/// A publisher has this long to send the layers that it was asked for, before missing ones count:
+/// browsers raise what they send step by step.
+pub const UPLINK_SETTLE_US: u64 = 10_000_000;
+
 /// How long a simulated signalling failure stays armed.
 pub const SIMULATION_US: u64 = 10_000_000;

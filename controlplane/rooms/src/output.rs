@@ -44,6 +44,8 @@ pub enum Output {
     },
     /// Deliver to the configured webhooks, in order within a room.
     Webhook(Box<proto::WebhookEvent>),
+    /// Count for the operator's distributions.
+    Measured(Measure),
     /// Note in the audit log.
     Audit(Box<Event>),
     /// Record in the audit log that a peer connection is open, and answer with
@@ -69,10 +71,22 @@ impl fmt::Debug for Output {
             Self::RoomChanged { room } => write!(f, "RoomChanged({room})"),
             Self::RoomFinished { room } => write!(f, "RoomFinished({room})"),
             Self::Webhook(event) => write!(f, "Webhook({}, ..)", event.event),
+            Self::Measured(measure) => write!(f, "Measured({measure:?})"),
             Self::Audit(event) => write!(f, "Audit({}, ..)", event.action.name()),
             Self::Opened { peer, .. } => write!(f, "Opened({peer}, ..)"),
         }
     }
+}
+
+/// A number about somebody's connection, without whose.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Measure {
+    /// What a participant's connection was scored, 1.0 to 4.5; 0.0 for one that is lost.
+    Score(f32),
+    /// How long a subscriber was sent one layer before it was sent another one, seconds.
+    LayerSeconds(f64),
+    /// How long a picture was paused because of the subscriber's network, seconds.
+    PausedSeconds(f64),
 }
 
 /// How a signalling connection ends.

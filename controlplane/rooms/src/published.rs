@@ -1,5 +1,6 @@
 //! A track that a participant announced or publishes.
 
+use crate::course::Uplink;
 use crate::dynacast::Dynacast;
 use crate::room::Member;
 use bedside_protocol::{Layer, MediaKind, Track, VideoContent};
@@ -19,8 +20,9 @@ pub(crate) struct Published {
     /// The publisher knows that it has a subscriber.
     pub(crate) noticed: bool,
     pub(crate) dynacast: Dynacast,
-    /// The data plane receives at least one layer.
-    pub(crate) flowing: bool,
+    /// What the data plane receives of it.
+    #[serde(skip)]
+    pub(crate) uplink: Uplink,
 }
 
 /// How far it has come.

@@ -7,6 +7,7 @@
 //! silent: only what was announced was checked against the grants.
 
 use crate::context::Context;
+use crate::course::Uplink;
 use crate::dynacast::Dynacast;
 use crate::limits;
 use crate::negotiation::{Publication, Receiver};
@@ -50,7 +51,7 @@ impl Room {
             stage: if busy { Stage::Queued } else { Stage::Pending },
             noticed: false,
             dynacast: Dynacast::default(),
-            flowing: false,
+            uplink: Uplink::default(),
         };
         self.tracks.insert(ctx.random.track(), track);
         self.volatile.changed = true;

@@ -93,6 +93,8 @@ impl Room {
             quality: VideoQuality::High as i32,
             width: 0,
             height: 0,
+            fps: 0,
+            priority: 0,
         };
         for sid in &state.track_sids_disabled {
             self.set_track(ctx, member, sid, disabled);

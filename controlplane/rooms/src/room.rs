@@ -74,6 +74,8 @@ pub(crate) struct Volatile {
     pub(crate) departed: Vec<proto::ParticipantInfo>,
     pub(crate) announce_at: Option<Time>,
     pub(crate) room_update_at: Option<Time>,
+    /// When connections are next graded.
+    pub(crate) grade_at: Option<Time>,
     /// Tracks whose demand may have changed.
     pub(crate) demand: BTreeSet<TrackId>,
     pub(crate) replay: Replay,
@@ -408,6 +410,9 @@ impl Room {
         if self.volatile.room_update_at.is_some_and(|at| at <= now) {
             self.broadcast_room(ctx);
         }
+        if self.volatile.grade_at.is_some_and(|at| at <= now) {
+            self.grade_all(ctx);
+        }
         self.volatile.replay.forget_older(now);
         self.volatile.demand.extend(
             self.tracks
@@ -480,6 +485,7 @@ impl Room {
         [
             self.volatile.announce_at,
             self.volatile.room_update_at,
+            self.volatile.grade_at,
             self.volatile.replay.deadline(),
             self.idle_deadline(),
         ]

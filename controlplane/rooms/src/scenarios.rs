@@ -16,7 +16,7 @@ mod subscribing;
 mod whip;
 
 use crate::{
-    Claims, CloseHow, Config, DataplaneInput, Input, Join, JoinParameters, Output, Rooms,
+    Claims, CloseHow, Config, DataplaneInput, Input, Join, JoinParameters, Measure, Output, Rooms,
     SessionId, Time, VideoGrant,
 };
 use bedside_protocol::{
@@ -45,6 +45,8 @@ struct World {
     webhooks: Vec<proto::WebhookEvent>,
     /// What the audit log was told, in order.
     records: Vec<bedside_audit::Event>,
+    /// What the operator's distributions were told.
+    measures: Vec<Measure>,
     /// Whether records become durable at once.
     log_is_writable: bool,
     /// Peers whose opening is not durable.
@@ -96,6 +98,7 @@ impl World {
             restarts: 0,
             webhooks: Vec::new(),
             records: Vec::new(),
+            measures: Vec::new(),
             log_is_writable: true,
             unrecorded: Vec::new(),
             refreshed: Vec::new(),
@@ -125,6 +128,7 @@ impl World {
     fn drain(&mut self) {
         while let Some(output) = self.rooms.poll_output() {
             match output {
+                Output::Measured(measure) => self.measures.push(measure),
                 Output::Signal { session, response } => {
                     let message = response.message.expect("no empty response");
                     if let Some(client) = self.client_of(session) {

@@ -1,6 +1,7 @@
 //! Who receives what: choices, settings, permissions, and the streams that come of them.
 
 use crate::context::Context;
+use crate::course::Course;
 use crate::limits;
 use crate::negotiation::Sender;
 use crate::participant::Participant;
@@ -17,12 +18,37 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Subscription {
     pub(crate) ssrc: u32,
     pub(crate) rtx_ssrc: u32,
-    pub(crate) layer_max: Layer,
-    pub(crate) paused: bool,
+    #[serde(flatten)]
+    pub(crate) wish: Wish,
     /// The subscriber has been told that it does not know the codec.
     pub(crate) refused: bool,
-    /// The subscriber has been told that the stream stands still.
+    /// The subscriber has been told that its network stops the stream.
     pub(crate) stalled: bool,
+    #[serde(skip)]
+    pub(crate) course: Course,
+}
+
+/// What a subscriber wants of a track.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Wish {
+    pub(crate) layer_max: Layer,
+    /// Nothing at all.
+    pub(crate) paused: bool,
+    #[serde(default)]
+    pub(crate) frame_rate_max: Option<u8>,
+    /// As `track_setting` counts it: 1 is the most important, 0 unsaid.
+    #[serde(default)]
+    pub(crate) priority: u8,
+}
+
+impl Wish {
+    /// Of who said nothing.
+    const EVERYTHING: Self = Self {
+        layer_max: Layer::High,
+        paused: false,
+        frame_rate_max: None,
+        priority: 0,
+    };
 }
 
 /// A subscriber's `track_setting`.
@@ -32,6 +58,10 @@ pub(crate) struct Setting {
     pub(crate) quality: i32,
     pub(crate) width: u32,
     pub(crate) height: u32,
+    #[serde(default)]
+    pub(crate) fps: u32,
+    #[serde(default)]
+    pub(crate) priority: u32,
 }
 
 /// Whom a publisher lets receive its tracks, beyond what tokens allow.
@@ -87,18 +117,33 @@ impl Setting {
             quality: request.quality,
             width: request.width,
             height: request.height,
+            fps: request.fps,
+            priority: request.priority,
         }
     }
 
-    /// The layer cap and whether nothing is wanted. A size wins over a quality.
-    fn apply(self, track: &Published) -> (Layer, bool) {
+    /// What that means for this track. A size wins over a quality; no frame rate is any.
+    fn apply(self, track: &Published) -> Wish {
+        let small = |number: u32| u8::try_from(number).unwrap_or(u8::MAX);
+        let wish = Wish {
+            paused: self.disabled,
+            priority: small(self.priority),
+            ..Wish::EVERYTHING
+        };
         if track.kind() == MediaKind::Audio {
-            return (Layer::High, self.disabled);
+            return wish;
         }
-        if self.width > 0 && self.height > 0 {
-            return (track.layer_for(self.width, self.height), self.disabled);
+        let layer = if self.width > 0 && self.height > 0 {
+            Some(track.layer_for(self.width, self.height))
+        } else {
+            layer_of_quality(self.quality)
+        };
+        Wish {
+            layer_max: layer.unwrap_or(Layer::Low),
+            paused: self.disabled || layer.is_none(),
+            frame_rate_max: (self.fps > 0).then(|| small(self.fps)),
+            ..wish
         }
-        layer_of_quality(self.quality).map_or((Layer::Low, true), |layer| (layer, self.disabled))
     }
 }
 
@@ -195,8 +240,7 @@ impl Room {
         };
         let stream_id = format!("{publisher_sid}|{stream}");
         let setting = subscriber.settings.get(&published.info.sid);
-        let (layer_max, paused) =
-            setting.map_or((Layer::High, false), |setting| setting.apply(published));
+        let wish = setting.map_or(Wish::EVERYTHING, |setting| setting.apply(published));
         let index = subscriber.subscriber();
         let Some(link) = subscriber.links.get_mut(index) else {
             return;
@@ -217,10 +261,10 @@ impl Room {
             Subscription {
                 ssrc,
                 rtx_ssrc,
-                layer_max,
-                paused,
+                wish,
                 refused: false,
                 stalled: false,
+                course: Course::default(),
             },
         );
         self.volatile.unsynced.insert(member);
@@ -375,7 +419,7 @@ impl Room {
         ) else {
             return;
         };
-        (subscription.layer_max, subscription.paused) = setting.apply(published);
+        subscription.wish = setting.apply(published);
         self.volatile.unsynced.insert(member);
         self.volatile.demand.insert(track);
     }

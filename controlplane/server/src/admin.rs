@@ -11,6 +11,7 @@ mod types;
 
 pub use crate::revocation::{AccountKind, RevocationStep};
 pub use audit::KeyReport;
+pub use bedside_rooms::{Connection, Received, Reception};
 pub use types::{
     AccountReport, AgreementsReport, ApiKeyMade, ApiKeyReport, AuditReport, CertificateReport,
     DataplaneReport, EmergencyReport, EndingReport, Finding, LinkReport, LinkRequest, MuteRequest,

@@ -26,6 +26,7 @@ use crate::dataplane::DataplaneStatus;
 use bedside_audit::{Action, Outcome};
 use bedside_ledger::Ledger;
 use bedside_protocol::{CandidateKind, CloseReason, DtlsVersion, SrtpProfile};
+use bedside_rooms::Measure;
 use families::{Counters, Families, Gauges, Histograms};
 use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::registry::Registry;
@@ -74,6 +75,11 @@ pub(crate) struct Numbers {
     pub(crate) loss: Histograms<(Direction,)>,
     pub(crate) jitter: Histograms<(Direction,)>,
     pub(crate) round_trip: Histograms<()>,
+    pub(crate) estimate: Histograms<()>,
+    pub(crate) queue_delay: Histograms<()>,
+    pub(crate) score: Histograms<()>,
+    pub(crate) layer: Histograms<()>,
+    pub(crate) paused: Histograms<()>,
     pub(crate) client: Client,
 }
 
@@ -138,6 +144,15 @@ impl Metrics {
             .reach((Missing::Commands,), status.commands_refused);
         self.missing
             .reach((Missing::Requests,), status.refused.values().sum());
+    }
+
+    /// A number about somebody's connection.
+    pub(crate) fn observe_measure(&self, measure: Measure) {
+        match measure {
+            Measure::Score(score) => self.score.observe((), score.into()),
+            Measure::LayerSeconds(seconds) => self.layer.observe((), seconds),
+            Measure::PausedSeconds(seconds) => self.paused.observe((), seconds),
+        }
     }
 
     /// OpenMetrics 1.0 text.
@@ -232,6 +247,31 @@ impl Numbers {
                 "Round-trip time from RTCP, one sample a peer and interval",
                 &milliseconds,
             ),
+            estimate: families.histograms(
+                "path_estimate_bits_per_second",
+                "What the path to a client is believed to take, one sample a peer and interval",
+                &RATES,
+            ),
+            queue_delay: families.histograms(
+                "queue_delay_seconds",
+                "Longest wait of a video packet for its turn, one sample a peer and interval",
+                &milliseconds,
+            ),
+            score: families.histograms(
+                "connection_score",
+                "Mean opinion score of a participant's connection every 5 s; 0 while it is lost",
+                &[0.0, 2.0, 2.5, 3.0, 3.5, 3.8, 4.1, 4.3, 4.5],
+            ),
+            layer: families.histograms(
+                "layer_seconds",
+                "How long a subscriber was sent one layer before a switch, one sample a switch",
+                &LONG,
+            ),
+            paused: families.histograms(
+                "picture_paused_seconds",
+                "How long a picture was paused by its subscriber's network, one sample a pause",
+                &LONG,
+            ),
             client: Client::register(families, &seconds, &share, &milliseconds),
         }
     }
@@ -300,6 +340,12 @@ impl fmt::Debug for Metrics {
         f.write_str("Metrics(..)")
     }
 }
+
+/// Bits a second, from a voice to a full picture.
+const RATES: [f64; 9] = [6e4, 1e5, 2e5, 4e5, 8e5, 1.5e6, 3e6, 6e6, 1.2e7];
+
+/// Seconds, from a flicker to most of a consult.
+const LONG: [f64; 9] = [0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0];
 
 fn count(items: usize) -> u64 {
     u64::try_from(items).unwrap_or(u64::MAX)

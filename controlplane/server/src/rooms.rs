@@ -388,6 +388,7 @@ impl Desk {
                 self.store_soon();
             }
             Output::Webhook(event) => self.outlets.webhooks.send(&event),
+            Output::Measured(measure) => self.outlets.metrics.observe_measure(measure),
             Output::Audit(event) => self.record(*event, None),
             Output::Opened { event, room, peer } => self.record(*event, Some((room, peer))),
         }

@@ -28,7 +28,7 @@ fn track(width: u32, height: u32, layers: &[(VideoQuality, u32, u32)]) -> Publis
         stage: Stage::Pending,
         noticed: false,
         dynacast: Dynacast::default(),
-        flowing: false,
+        uplink: Uplink::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who receives what, and what publishers learn of it.
 
 use super::*;
+use crate::Reception;
 use bedside_protocol::{Layer, PeerStatistics, SpeakerLevel, TrackId};
 use proto::{StreamState, SubscriptionError, VideoQuality};
 
@@ -243,6 +244,20 @@ fn settings_choose_the_layer_and_pause() {
         Layer::Medium,
         "size wins"
     );
+    world.ask(
+        doctor,
+        setting(&camera, |one| (one.fps, one.priority) = (15, 1)),
+    );
+    let subscription = only_subscription(&world);
+    assert_eq!(subscription.frame_rate_max, Some(15));
+    assert_eq!(subscription.priority, 1);
+    world.ask(
+        doctor,
+        setting(&camera, |one| (one.fps, one.priority) = (0, 1_000)),
+    );
+    let subscription = only_subscription(&world);
+    assert_eq!(subscription.frame_rate_max, None);
+    assert_eq!(subscription.priority, 255);
     world.ask(doctor, setting(&camera, |one| one.disabled = true));
     assert!(only_subscription(&world).paused);
     world.ask(doctor, setting(&camera, |one| one.disabled = false));
@@ -390,11 +405,12 @@ fn speakers_and_qualities_are_told_in_livekits_terms() {
     assert!(speakers[0].active && speakers[0].level > 0.4);
 
     let peer = world.peer(patient);
-    let mut report = |loss| {
+    let report = |world: &mut World, loss| {
         let peers = vec![PeerStatistics {
             peer: Some(peer),
             rtt_ms: Some(40.0),
             downlink_loss: loss,
+            estimate_bps: Some(900_000),
             ..PeerStatistics::default()
         }];
         world.event(
@@ -405,22 +421,57 @@ fn speakers_and_qualities_are_told_in_livekits_terms() {
             },
         );
     };
-    report(0.0);
-    report(0.0);
-    report(0.2);
-    let grades = |who: Who| {
+    let whom = world.clients[patient].sid.clone();
+    let grades = |world: &World, who: Who| {
+        let grade = |update: &proto::ConnectionQualityUpdate| {
+            let mut updates = update.updates.iter();
+            updates
+                .find(|one| one.participant_sid == whom)?
+                .quality
+                .into()
+        };
         world.clients[who].all(|message| match message {
-            Message::ConnectionQuality(update) => Some(update.updates[0].quality),
+            Message::ConnectionQuality(update) => grade(update),
             _ => None,
         })
     };
-    use proto::ConnectionQuality::{Excellent, Poor};
+    use proto::ConnectionQuality::{Excellent, Lost, Poor};
+    report(&mut world, 0.0);
+    report(&mut world, 0.0);
+    assert!(grades(&world, doctor).is_empty(), "not before five seconds");
+    world.pass_ms(5_100);
+    report(&mut world, 0.0);
+    world.pass_ms(5_100);
+    report(&mut world, 0.2);
+    world.pass_ms(5_100);
     assert_eq!(
-        grades(doctor),
+        grades(&world, doctor),
         [Excellent as i32, Poor as i32],
         "only changes"
     );
-    assert_eq!(grades(patient), grades(doctor), "oneself too");
+    assert_eq!(
+        grades(&world, patient),
+        grades(&world, doctor),
+        "oneself too"
+    );
+    let connections = world.rooms.connections("consult").unwrap();
+    let connection = connections.iter().find(|one| one.participant_sid == whom);
+    let connection = connection.unwrap();
+    assert_eq!(connection.quality.as_deref(), Some("poor"));
+    assert_eq!(connection.estimate_bps, Some(900_000));
+    assert!(connection.loss_down > 0.1 && connection.round_trip_ms > Some(39.0));
+    let scores = world
+        .measures
+        .iter()
+        .filter(|one| matches!(one, Measure::Score(_)));
+    assert_eq!(scores.count(), 6, "two participants, three times");
+    // Who comes later learns how the others are.
+    let nurse = world.join("nurse", Mode::V1);
+    report(&mut world, 0.2);
+    world.pass_ms(5_100);
+    assert_eq!(grades(&world, nurse), [Poor as i32]);
+    world.event(room, Event::PeerDisconnected { peer });
+    assert_eq!(grades(&world, nurse), [Poor as i32, Lost as i32], "at once");
 }
 
 #[test]
@@ -438,31 +489,7 @@ fn streams_that_the_network_stops_are_told_of_but_not_those_that_people_stop() {
             },
         );
     };
-    world.event(
-        room,
-        Event::TrackLayers {
-            track,
-            active: vec![bedside_protocol::LayerActivity {
-                layer: Layer::Low,
-                bitrate_bps: 100_000,
-            }],
-        },
-    );
-    let states = |world: &World| {
-        world.clients[doctor].all(|message| match message {
-            Message::StreamStateUpdate(update) => Some(update.stream_states[0].state),
-            _ => None,
-        })
-    };
-    layer(&mut world, Some(Layer::Low));
-    assert!(states(&world).is_empty());
-    layer(&mut world, None);
-    layer(&mut world, Some(Layer::Low));
-    assert_eq!(
-        states(&world),
-        [StreamState::Paused as i32, StreamState::Active as i32]
-    );
-    for paused in [true, false] {
+    let pause = |world: &mut World, paused| {
         world.event(
             room,
             Event::SubscriptionPaused {
@@ -471,8 +498,44 @@ fn streams_that_the_network_stops_are_told_of_but_not_those_that_people_stop() {
                 paused,
             },
         );
-    }
-    assert_eq!(states(&world)[2..], states(&world)[..2]);
+    };
+    let states = |world: &World| {
+        world.clients[doctor].all(|message| match message {
+            Message::StreamStateUpdate(update) => Some(update.stream_states[0].state),
+            _ => None,
+        })
+    };
+    let received = |world: &World| {
+        let connections = world.rooms.connections("consult").unwrap();
+        let received = connections.into_iter().flat_map(|one| one.receives).next();
+        let received = received.unwrap();
+        (received.state, received.layer)
+    };
+    layer(&mut world, Some(Layer::Low));
+    layer(&mut world, None);
+    assert!(
+        states(&world).is_empty(),
+        "waiting for a key frame is no pause"
+    );
+    pause(&mut world, true);
+    pause(&mut world, true);
+    assert_eq!(received(&world), (Reception::Paused, None));
+    world.pass_ms(3_000);
+    pause(&mut world, false);
+    assert_eq!(
+        states(&world),
+        [StreamState::Paused as i32, StreamState::Active as i32]
+    );
+    let paused = world.measures.iter().find_map(|one| match one {
+        Measure::PausedSeconds(seconds) => Some(*seconds),
+        _ => None,
+    });
+    assert_eq!(paused, Some(3.0));
+    pause(&mut world, true);
+    layer(&mut world, Some(Layer::Medium));
+    assert_eq!(states(&world).len(), 4, "what is sent is not paused");
+    let layer_now = Some("medium".to_owned());
+    assert_eq!(received(&world), (Reception::Active, layer_now));
     world.ask(
         patient,
         Ask::Mute(proto::MuteTrackRequest {
@@ -480,8 +543,61 @@ fn streams_that_the_network_stops_are_told_of_but_not_those_that_people_stop() {
             muted: true,
         }),
     );
-    layer(&mut world, None);
-    assert_eq!(states(&world).len(), 4, "a mute is no stall");
+    pause(&mut world, true);
+    assert_eq!(states(&world).len(), 4, "a mute is no pause");
+    assert_eq!(received(&world).0, Reception::Muted);
+}
+
+#[test]
+fn a_picture_that_the_network_holds_back_lowers_the_quality() {
+    let (mut world, doctor, _, _) = consult();
+    let (room, track) = (world.room(), only_track(&world));
+    let subscriber = world.receiving_peer(doctor);
+    let peer = world.peer(doctor);
+    let layers = [Layer::Low, Layer::Medium, Layer::High];
+    let active = layers.map(|layer| bedside_protocol::LayerActivity {
+        layer,
+        bitrate_bps: 100_000,
+    });
+    let active = active.to_vec();
+    world.event(room, Event::TrackLayers { track, active });
+    let mut quality_with = |layer: Layer| {
+        let layer = Some(layer);
+        world.event(
+            room,
+            Event::SubscriptionLayer {
+                subscriber,
+                track,
+                layer,
+            },
+        );
+        let statistics = PeerStatistics {
+            peer: Some(peer),
+            ..PeerStatistics::default()
+        };
+        world.event(
+            room,
+            Event::Statistics {
+                peers: vec![statistics],
+                tracks: Vec::new(),
+            },
+        );
+        world.pass_ms(5_100);
+        let connections = world.rooms.connections("consult").unwrap();
+        connections[0].quality.clone().unwrap()
+    };
+    assert_eq!(quality_with(Layer::High), "excellent");
+    assert_eq!(quality_with(Layer::Medium), "good");
+    assert_eq!(quality_with(Layer::Low), "poor");
+}
+
+#[test]
+fn publishers_are_asked_for_nothing_less_before_somebody_came() {
+    let mut world = World::new();
+    let patient = world.join("patient", Mode::V1);
+    world.publish(patient, Kind::Video, "camera");
+    world.pass_ms(20_000);
+    assert!(qualities(&world, patient).is_empty());
 }
 
 #[test]

@@ -22,9 +22,10 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use bedside_policy::{Action, Resource};
 use bedside_protocol::Phi;
-use bedside_rooms::{Claims, OperationError, VideoGrant};
+use bedside_rooms::{Claims, Connection, OperationError, VideoGrant};
 use http::{Method, StatusCode};
 use livekit_protocol as proto;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub(crate) fn routes() -> Routes<Admin> {
@@ -216,19 +217,37 @@ async fn room(State(admin): State<Admin>, Path(name): Path<String>) -> Answer<Ro
     let list = proto::ListRoomsRequest {
         names: vec![name.clone()],
     };
-    let request = proto::ListParticipantsRequest { room: name };
-    let (rooms, participants) = admin
+    let request = proto::ListParticipantsRequest { room: name.clone() };
+    let (rooms, participants, connections) = admin
         .app
         .rooms
-        .call(move |rooms, _| (rooms.list_rooms(&list), rooms.list_participants(&request)))
+        .call(move |rooms, _| {
+            (
+                rooms.list_rooms(&list),
+                rooms.list_participants(&request),
+                rooms.connections(&name),
+            )
+        })
         .await?;
     let participants = participants?.participants;
+    let mut connections: BTreeMap<String, Connection> = connections?
+        .into_iter()
+        .map(|connection| (connection.participant_sid.clone(), connection))
+        .collect();
     let room = rooms
         .rooms
         .first()
         .ok_or(OperationError::NotFound("the room"))?;
     Ok(Json(RoomReport {
-        participants: Some(participants.iter().map(ParticipantReport::from).collect()),
+        participants: Some(
+            participants
+                .iter()
+                .map(|participant| ParticipantReport {
+                    connection: connections.remove(&participant.sid),
+                    ..ParticipantReport::from(participant)
+                })
+                .collect(),
+        ),
         ..RoomReport::from(room)
     }))
 }

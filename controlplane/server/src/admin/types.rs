@@ -2,6 +2,7 @@
 //! bodies of HTTP/1.1. They are also what `bedside --json` prints, so a field, once released,
 //! keeps its name and meaning.
 
+use bedside_rooms::Connection;
 use livekit_protocol as proto;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -141,6 +142,9 @@ pub struct ParticipantReport {
     pub joined_at: i64,
     /// What it publishes.
     pub tracks: Vec<TrackReport>,
+    /// How its connection is; only in `GET /rooms/{name}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<Connection>,
 }
 
 /// A published track.
@@ -396,6 +400,7 @@ impl From<&proto::ParticipantInfo> for ParticipantReport {
             state: participant.state().as_str_name().to_lowercase(),
             joined_at: participant.joined_at,
             tracks: participant.tracks.iter().map(TrackReport::from).collect(),
+            connection: None,
         }
     }
 }

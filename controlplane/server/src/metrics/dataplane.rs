@@ -61,7 +61,13 @@ impl Tally {
         if let Some(milliseconds) = statistics.rtt_ms {
             metrics.round_trip.observe((), seconds(milliseconds));
         }
+        if let Some(bits) = statistics.estimate_bps {
+            let bits = u32::try_from(bits).unwrap_or(u32::MAX);
+            metrics.estimate.observe((), f64::from(bits));
+        }
         if statistics.sent_bps > 0 {
+            let waited = seconds(statistics.queue_delay_ms);
+            metrics.queue_delay.observe((), waited);
             let sent = (Direction::Sent,);
             let loss = f64::from(statistics.downlink_loss);
             metrics.loss.observe(sent, loss);

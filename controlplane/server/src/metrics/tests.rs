@@ -82,6 +82,26 @@ fn a_request_cannot_choose_its_label() {
 }
 
 #[test]
+fn what_the_rooms_measure_is_spread_over_buckets() {
+    let metrics = Metrics::new();
+    metrics.observe_measure(Measure::Score(4.2));
+    metrics.observe_measure(Measure::Score(0.0));
+    metrics.observe_measure(Measure::LayerSeconds(12.0));
+    metrics.observe_measure(Measure::PausedSeconds(1.5));
+    let text = metrics.text();
+    for line in [
+        r#"bedside_connection_score_bucket{le="0.0"} 1"#,
+        r#"bedside_connection_score_bucket{le="4.1"} 1"#,
+        r#"bedside_connection_score_bucket{le="4.3"} 2"#,
+        r#"bedside_layer_seconds_bucket{le="10.0"} 0"#,
+        r#"bedside_layer_seconds_bucket{le="30.0"} 1"#,
+        "bedside_picture_paused_seconds_sum 1.5",
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line} in {text}");
+    }
+}
+
+#[test]
 fn events_of_the_data_plane_add_up() {
     let metrics = Metrics::new();
     let mut tally = Tally::new(metrics.clone());
@@ -92,6 +112,7 @@ fn events_of_the_data_plane_add_up() {
         retransmitted: 2,
         rejected,
         sent_bps,
+        estimate_bps: Some(900_000),
         ..PeerStatistics::default()
     };
     tally.event(&Event::PeerConnected {
@@ -123,6 +144,8 @@ fn events_of_the_data_plane_add_up() {
     has("bedside_nacked_packets_total 8");
     has("bedside_key_frame_requests_total 2");
     has("bedside_round_trip_seconds_count 4");
+    has("bedside_path_estimate_bits_per_second_sum 3600000.0");
+    has("bedside_queue_delay_seconds_count 4");
     has(r#"bedside_peer_connections_total{dtls="1.3",srtp="AEAD_AES_256_GCM",candidate="udp"} 1"#);
     tally.event(&Event::PeerClosed {
         peer: one,
