@@ -1,5 +1,7 @@
 //! `bedside room`.
 
+mod connections;
+
 use crate::{
     admin_client::AdminSocket,
     commands::participant,
@@ -8,6 +10,9 @@ use crate::{
 use anyhow::Result;
 use bedside_server::admin::RoomReport;
 use clap::Subcommand;
+use std::io::{self, IsTerminal as _};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[derive(Subcommand)]
 pub(crate) enum Room {
@@ -18,10 +23,13 @@ pub(crate) enum Room {
         #[command(flatten)]
         format: Format,
     },
-    /// Show a room and who is in it
+    /// Show a room, who is in it, and how their connections are
     Show {
         /// Room name
         room: String,
+        /// Show it again each second, until Ctrl-C or the end of the room
+        #[arg(long)]
+        watch: bool,
         #[command(flatten)]
         socket: AdminSocket,
         #[command(flatten)]
@@ -45,19 +53,16 @@ impl Room {
             }
             Self::Show {
                 room,
+                watch: false,
                 socket,
                 format,
-            } => {
-                let room: RoomReport = socket.get(&["rooms", &room])?;
-                format.print(&room, |room| {
-                    let participants = room.participants.as_deref().unwrap_or_default();
-                    format!(
-                        "{}\n\n{}",
-                        list(std::slice::from_ref(room)),
-                        participant::list(participants)
-                    )
-                })
-            }
+            } => show(&room, &socket, |report| format.print(report, page)),
+            Self::Show {
+                room,
+                watch: true,
+                socket,
+                format,
+            } => watch(&room, &socket, format),
             Self::Delete { room, socket } => {
                 socket.delete(&["rooms", &room])?;
                 line("The room is closed; its participants were told.")
@@ -65,6 +70,63 @@ impl Room {
         }
     }
 }
+
+fn show(
+    room: &str,
+    socket: &AdminSocket,
+    print: impl FnOnce(&RoomReport) -> Result<()>,
+) -> Result<()> {
+    print(&socket.get(&["rooms", room])?)
+}
+
+/// Shows a room over and over: on a terminal in place, elsewhere one after the other, as JSON one a
+/// line.
+fn watch(room: &str, socket: &AdminSocket, format: Format) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut interrupt = {
+        let _inside = runtime.enter();
+        signal(SignalKind::interrupt())?
+    };
+    let terminal = io::stdout().is_terminal();
+    loop {
+        show(room, socket, |report| {
+            if format.json {
+                return line(&serde_json::to_string(report)?);
+            }
+            let page = page(report);
+            line(&if terminal {
+                format!("{CLEAR}{page}")
+            } else {
+                format!("{page}\n")
+            })
+        })?;
+        let interrupted = runtime.block_on(async {
+            let again = tokio::time::timeout(WATCH_INTERVAL, interrupt.recv());
+            again.await.is_ok()
+        });
+        if interrupted {
+            return Ok(());
+        }
+    }
+}
+
+/// A room for people.
+fn page(room: &RoomReport) -> String {
+    let participants = room.participants.as_deref().unwrap_or_default();
+    let mut parts = vec![
+        list(std::slice::from_ref(room)),
+        participant::list(participants),
+    ];
+    parts.extend(connections::tables(participants));
+    parts.join("\n\n")
+}
+
+/// To the upper left corner, and nothing left of what stood there (ECMA-48 §8.3.21, §8.3.39).
+const CLEAR: &str = "\x1b[H\x1b[J";
+
+const WATCH_INTERVAL: Duration = Duration::from_secs(1);
 
 fn list(rooms: &[RoomReport]) -> String {
     let rows: Vec<_> = rooms
