@@ -277,6 +277,10 @@ export class Consult {
         this.#subscribed(track, participant),
       )
       .on(RoomEvent.TrackUnsubscribed, (track) => this.#audio.remove(track))
+      .on(RoomEvent.TrackStreamStateChanged, (_publication, state) => {
+        const paused = state === Track.StreamState.Paused;
+        this.#listener.said(paused ? text.tile.paused : text.tile.resumed, false);
+      })
       .on(RoomEvent.TrackMuted, (publication, participant) => {
         const byHost = participant.isLocal && this.#media.choice.microphoneOn;
         if (!byHost || publication.source !== Track.Source.Microphone) return;

@@ -313,7 +313,8 @@ export const text = {
   tile: {
     muted: 'microphone off',
     speaking: 'speaking',
-    paused: 'Picture paused to keep the sound clear',
+    paused: 'Your connection is weak: sound only for now',
+    resumed: 'The picture is back',
     quality: {
       excellent: 'Good connection',
       good: 'Good connection',

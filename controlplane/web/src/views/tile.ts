@@ -79,12 +79,14 @@ export class Tile {
     const speaking = this.#kind === 'person' && this.participant.isSpeaking;
     this.element.classList.toggle('speaking', speaking);
     const quality = this.#showQuality();
-    this.#paused.hidden = track?.streamState !== Track.StreamState.Paused;
+    const paused = track?.streamState === Track.StreamState.Paused;
+    this.#paused.hidden = !paused;
     const description = [
       this.#caption(name),
       muted ? text.tile.muted : null,
       speaking ? text.tile.speaking : null,
       quality,
+      paused ? text.tile.paused : null,
     ];
     setAttribute(
       this.element,
