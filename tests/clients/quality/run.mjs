@@ -209,7 +209,7 @@ async function joinTimes(browser, server, relayed) {
 async function consultPage(browser, relayed, leg) {
   const page = await newPage(browser);
   await page.evaluateOnNewDocument(inPage.install, relayed, leg);
-  await page.emulateNetworkConditions({ download: -1, upload: -1, latency: 40 });
+  await page.emulateNetworkConditions({ download: -1, upload: -1, latency: 2 * LEG_DELAY_MS });
   return page;
 }
 
