@@ -664,6 +664,7 @@ fn tracks(number: u16) -> [Track; 2] {
         red_payload_type: None,
         encodings,
         nack: rtx.is_some(),
+        full_intra: false,
         muted: false,
         content: VideoContent::Camera,
         relay: Relay::None,

@@ -464,6 +464,7 @@ fn media_of(track: TrackId, peer: bedside_protocol::PeerId, receiver: &Receiver)
         red_payload_type: codec.red_payload_type,
         encodings: receiver.encodings.clone(),
         nack: receiver.nack,
+        full_intra: receiver.full_intra,
         muted: false,
         content: VideoContent::Camera,
         relay: Relay::None,

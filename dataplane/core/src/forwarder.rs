@@ -26,6 +26,7 @@ mod receive;
 mod receive_rtcp;
 mod receive_statistics;
 mod relay;
+mod reported_loss;
 mod reports;
 mod retransmission;
 mod room;

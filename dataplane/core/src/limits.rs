@@ -41,7 +41,7 @@ pub(crate) const MISSING_PACKETS_MAX: usize = 256;
 /// not worth a request.
 pub(crate) const REORDER_TOLERANCE: Duration = Duration::from_millis(10);
 
-/// Requests for one missing packet. With the retry interval it is given up after about a second.
+/// Requests for one missing packet.
 pub(crate) const NACK_TRIES_MAX: u8 = 10;
 
 /// Shortest time between two requests for one packet, whatever the round-trip time.
@@ -49,6 +49,22 @@ pub(crate) const NACK_RETRY_MIN: Duration = Duration::from_millis(20);
 
 /// Round-trip time that is assumed before one was measured.
 pub(crate) const ROUND_TRIP_ASSUMED: Duration = Duration::from_millis(100);
+
+/// How long a missing packet is asked for: a subscriber's decoder waits no longer, and publishers
+/// keep about a second.
+pub(crate) const MISSING_AGE_MAX: Duration = Duration::from_millis(2_000);
+
+/// Requests on one layer after which nothing of it has arrived: more would only wait in a queue
+/// that takes nothing. They go on with the next arrival.
+pub(crate) const NACK_UNHEARD_MAX: u8 = 3;
+
+/// Longest time between two requests for one packet, in retry intervals: they back off, because a
+/// round trip that has grown is learnt only from answers.
+pub(crate) const NACK_BACKOFF_MAX: u32 = 4;
+
+/// For how long a subscriber's report of loss is believed: browsers report on audio every five
+/// seconds, and one report may be lost.
+pub(crate) const LOSS_REPORT_AGE_MAX: Duration = Duration::from_millis(12_000);
 
 /// Time between two key frame requests on one layer: a key frame costs a publisher ten times a
 /// delta frame, and a room of subscribers must not make it send nothing else.

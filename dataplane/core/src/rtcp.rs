@@ -14,7 +14,7 @@ pub use read::{
 };
 pub use transport_feedback::{FeedbackRange, TICK_US, TransportFeedback, write_transport_feedback};
 pub use write::{
-    SenderInfo, write_bye, write_nack, write_picture_loss, write_receiver_report,
+    SenderInfo, write_bye, write_full_intra, write_nack, write_picture_loss, write_receiver_report,
     write_sender_report, write_source_descriptions,
 };
 

@@ -175,6 +175,7 @@ fn track() -> Track {
             rtx_ssrc: None,
         }],
         nack: true,
+        full_intra: false,
         muted: false,
         content: VideoContent::Camera,
         relay: Relay::None,

@@ -223,6 +223,10 @@ pub struct Track {
     pub encodings: Vec<Encoding>,
     /// Whether the publisher answers generic NACKs (RFC 4585).
     pub nack: bool,
+    /// Whether it is asked for key frames by full intra request (RFC 5104 §4.3.1): it negotiated
+    /// that and no picture loss indication (RFC 4585 §6.3.1), which is what is sent otherwise.
+    #[serde(default)]
+    pub full_intra: bool,
     /// Muted by its publisher or an administrator: nothing is forwarded and its silence is no
     /// fault.
     pub muted: bool,

@@ -380,6 +380,7 @@ impl Connection {
                 codecs: codecs.collect(),
                 encodings: media.encodings.clone(),
                 nack: agreed.nack(),
+                full_intra: agreed.full_intra(),
             })
         })
         .collect()

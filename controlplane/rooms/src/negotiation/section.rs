@@ -64,6 +64,8 @@ pub struct Receiver {
     pub encodings: Vec<Encoding>,
     /// The client answers generic NACKs.
     pub nack: bool,
+    /// The client answers full intra requests and no picture loss indications.
+    pub full_intra: bool,
 }
 
 /// A codec that we accept in a section.
@@ -224,6 +226,13 @@ impl Agreed<'_> {
                 .formats
                 .first()
                 .is_some_and(|format| format.feedback.nack)
+    }
+
+    /// Whether full intra requests go with the first codec, and picture loss indications do not.
+    pub(super) fn full_intra(&self) -> bool {
+        self.formats
+            .first()
+            .is_some_and(|format| format.feedback.fir && !format.feedback.pli)
     }
 }
 

@@ -301,6 +301,7 @@ impl LoadedWorker {
                 rtx_ssrc: None,
             }],
             nack: true,
+            full_intra: false,
             muted: false,
             content: VideoContent::Camera,
             relay,

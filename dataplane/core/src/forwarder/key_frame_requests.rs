@@ -8,6 +8,8 @@ use std::time::Instant;
 pub(super) struct KeyFrameRequests {
     wanted: bool,
     asked: Option<Instant>,
+    /// Requests that were made, modulo 256.
+    count: u8,
 }
 
 impl KeyFrameRequests {
@@ -34,8 +36,16 @@ impl KeyFrameRequests {
         let due = self.next(now).is_some_and(|next| next <= now);
         if due {
             self.asked = Some(now);
+            self.count = self.count.wrapping_add(1);
         }
         due
+    }
+
+    /// Numbers the last request, for those that are told apart by it (RFC 5104 §4.3.1.1). Each has
+    /// a number of its own, also where the last one was not answered: the throttle is longer than
+    /// a round trip, so the key frame that answered it may be what was lost.
+    pub(super) fn command(&self) -> u8 {
+        self.count
     }
 }
 

@@ -1,7 +1,8 @@
 //! What is missing on one layer and when to ask the publisher for it (RFC 4585 §6.2.1).
 
 use crate::limits::{
-    MISSING_PACKETS_MAX, NACK_RETRY_MIN, NACK_TRIES_MAX, REORDER_TOLERANCE, ROUND_TRIP_ASSUMED,
+    MISSING_AGE_MAX, MISSING_PACKETS_MAX, NACK_BACKOFF_MAX, NACK_RETRY_MIN, NACK_TRIES_MAX,
+    NACK_UNHEARD_MAX, REORDER_TOLERANCE, ROUND_TRIP_ASSUMED,
 };
 use crate::rtp::SequenceNumber;
 use std::time::{Duration, Instant};
@@ -12,15 +13,20 @@ pub(super) struct NackGenerator {
     range: Option<(u64, u64)>,
     /// Ascending.
     missing: Vec<Missing>,
+    /// Rounds of requests since something arrived.
+    unheard: u8,
+    /// The retry interval of the last round.
+    retry: Duration,
 }
 
 #[derive(Clone, Copy)]
 struct Missing {
     sequence: u64,
+    noticed: Instant,
     next: Instant,
     tries: u8,
-    /// When it was asked for last.
-    asked: Option<Instant>,
+    /// When it was asked for first and last.
+    asked: Option<(Instant, Instant)>,
 }
 
 /// What a packet's arrival says about the ones around it.
@@ -28,7 +34,7 @@ struct Missing {
 pub(super) enum Arrived {
     /// Nothing is missing that was not before.
     Fine,
-    /// It had been asked for once: this long ago.
+    /// It had been asked for: this long before.
     Answered(Duration),
     /// More is missing before it than can be asked for.
     Outage,
@@ -41,6 +47,7 @@ impl NackGenerator {
             return Arrived::Fine;
         };
         self.range = Some((lowest.min(sequence), highest.max(sequence)));
+        self.unheard = 0;
         if (lowest..=highest).contains(&sequence) {
             return self.found(now, sequence);
         }
@@ -61,6 +68,7 @@ impl NackGenerator {
         }
         let missing = gap.map(|sequence| Missing {
             sequence,
+            noticed: now,
             next: now + REORDER_TOLERANCE,
             tries: 0,
             asked: None,
@@ -78,11 +86,18 @@ impl NackGenerator {
             return Arrived::Fine;
         };
         let missing = self.missing.remove(index);
-        match missing.asked {
-            Some(asked) if missing.tries == 1 => {
-                Arrived::Answered(now.saturating_duration_since(asked))
-            }
-            _ => Arrived::Fine,
+        let Some((first, last)) = missing.asked else {
+            return Arrived::Fine;
+        };
+        let since_first = now.saturating_duration_since(first);
+        let since_last = now.saturating_duration_since(last);
+        // Of several requests it is not known which one was answered, unless the last one was made
+        // too late for it: then the round trip has grown, and must be learnt, or every packet
+        // would be asked for several times on a path whose queue is filling.
+        if missing.tries == 1 || since_last < self.retry / 2 {
+            Arrived::Answered(since_first)
+        } else {
+            Arrived::Fine
         }
     }
 
@@ -94,24 +109,37 @@ impl NackGenerator {
         round_trip: Option<Duration>,
         out: &mut Vec<SequenceNumber>,
     ) {
+        if self.unheard >= NACK_UNHEARD_MAX {
+            return;
+        }
         let retry = (round_trip.unwrap_or(ROUND_TRIP_ASSUMED) * 5 / 4).max(NACK_RETRY_MIN);
+        let before = out.len();
         self.missing.retain_mut(|missing| {
             if missing.next > now {
                 return true;
             }
-            if missing.tries == NACK_TRIES_MAX {
+            let age = now.saturating_duration_since(missing.noticed);
+            if missing.tries == NACK_TRIES_MAX || age > MISSING_AGE_MAX {
                 return false;
             }
+            let first = missing.asked.map_or(now, |(first, _)| first);
+            missing.asked = Some((first, now));
+            missing.next = now + retry * (1 << missing.tries.min(8)).min(NACK_BACKOFF_MAX);
             missing.tries += 1;
-            missing.asked = Some(now);
-            missing.next = now + retry;
             out.push(SequenceNumber::of(missing.sequence));
             true
         });
+        if out.len() > before {
+            self.retry = retry;
+            self.unheard += 1;
+        }
     }
 
-    /// When something is due.
+    /// When something is due; nothing is while the layer brings nothing.
     pub(super) fn next(&self) -> Option<Instant> {
+        if self.unheard >= NACK_UNHEARD_MAX {
+            return None;
+        }
         self.missing.iter().map(|missing| missing.next).min()
     }
 

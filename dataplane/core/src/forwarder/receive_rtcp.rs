@@ -136,10 +136,8 @@ impl Forwarder {
     ) -> Option<Heard> {
         let peer = self.peers.get_mut(handle)?;
         let mut heard = Heard::default();
-        let subscription = peer
-            .outgoing
-            .find(block.ssrc)
-            .and_then(|handle| self.subscriptions.get_mut(handle))?;
+        let of = peer.outgoing.find(block.ssrc)?;
+        let subscription = self.subscriptions.get_mut(of)?;
         if let Some((highest, lost)) = subscription.reported {
             let expected = block.highest_sequence.wrapping_sub(highest).cast_signed();
             if let Ok(expected) = u64::try_from(expected) {
@@ -159,6 +157,7 @@ impl Forwarder {
                 smooth(&mut peer.round_trip, round_trip);
             }
         }
+        self.loss_reported(now, of, block.fraction_lost);
         Some(heard)
     }
 

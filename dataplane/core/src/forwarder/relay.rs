@@ -3,7 +3,7 @@
 //!
 //! The origin, where the publisher is, hands each packet to each destination once, after opening
 //! it, with what was parsed of it ([`Forwarder::relay_arrivals`]); a destination takes it like any
-//! arrival ([`Forwarder::handle_relayed`]). The other way go key frame requests. Everything
+//! arrival ([`Forwarder::handle_relayed`]). The other way go key frame requests and what subscribers lose. Everything
 //! travels in [`RelayBatch`]es, which a forwarder fills, is polled for
 //! ([`Forwarder::poll_relay`]), and is given back when the other worker has read them
 //! ([`Forwarder::take_back`]).
@@ -21,6 +21,7 @@ pub(super) use outbox::Outbox;
 use super::layer_selection::ActiveLayers;
 use super::packet_cache::{CachedPacket, PREFIX_BYTES, PacketFacts};
 use super::publisher::Arrival;
+use super::reported_loss::ReportedLoss;
 use super::sender_report::SenderClock;
 use super::{Forwarder, Handle};
 use crate::limits::{RELAY_BATCH_BYTES_MAX, RELAY_BATCH_MESSAGES_MAX, RELAY_BATCHES_MAX};
@@ -109,6 +110,8 @@ enum Message {
     Ready { track: TrackId },
     /// From a destination: somebody there cannot decode.
     KeyFrame { track: TrackId, layer: Layer },
+    /// From a destination: its subscribers lose this much of a track, in 1/256.
+    Loss { track: TrackId, fraction: u8 },
 }
 
 /// A packet, but for its bytes.
@@ -128,6 +131,8 @@ pub(super) struct Destination {
     clocks: [Option<SenderClock>; Layer::ALL.len()],
     /// Layers of which it missed a packet.
     damaged: [bool; Layer::ALL.len()],
+    /// What its subscribers lose.
+    pub(super) loss: ReportedLoss,
 }
 
 impl Destination {
@@ -136,6 +141,7 @@ impl Destination {
             worker,
             clocks: [None; Layer::ALL.len()],
             damaged: [false; Layer::ALL.len()],
+            loss: ReportedLoss::default(),
         }
     }
 }

@@ -7,10 +7,10 @@ use super::{Forwarder, Handle, TIMER_STEP_MIN, Timer};
 use crate::PacketSink;
 use crate::limits::{COMPOUND_BYTES_MAX, REPORT_INTERVAL};
 use crate::rtcp::{
-    SenderInfo, write_bye, write_nack, write_picture_loss, write_receiver_report,
-    write_sender_report, write_source_descriptions,
+    ReportBlock, SenderInfo, write_bye, write_full_intra, write_nack, write_picture_loss,
+    write_receiver_report, write_sender_report, write_source_descriptions,
 };
-use bedside_protocol::Layer;
+use bedside_protocol::{Layer, MediaKind};
 use std::time::Instant;
 
 impl Forwarder {
@@ -83,7 +83,11 @@ impl Forwarder {
             self.statistics.nacked += count;
         }
         if asks_key_frame {
-            write_picture_loss(rtcp, peer.feedback_ssrc, media);
+            if track.wanted.full_intra {
+                write_full_intra(rtcp, peer.feedback_ssrc, media, state.key_frames.command());
+            } else {
+                write_picture_loss(rtcp, peer.feedback_ssrc, media);
+            }
             track.key_frame_requests += 1;
             self.statistics.key_frame_requests += 1;
         }
@@ -164,7 +168,7 @@ impl Forwarder {
         }
     }
 
-    /// How well we receive what a peer publishes.
+    /// How well we receive what a peer publishes, and audio as well as its subscribers do.
     fn send_receiver_reports(
         &mut self,
         now: Instant,
@@ -177,14 +181,18 @@ impl Forwarder {
         let feedback_ssrc = peer.feedback_ssrc;
         let mut blocks = std::mem::take(&mut self.scratch.blocks);
         for index in 0..peer.tracks.len() {
-            let Some(track) = self
+            let Some(of) = self
                 .peers
                 .get(handle)
-                .and_then(|peer| peer.tracks.get(index))
-                .and_then(|track| self.tracks.get_mut(*track))
+                .and_then(|peer| peer.tracks.get(index).copied())
             else {
                 continue;
             };
+            let downlink = self.subscribers_loss(now, of);
+            let Some(track) = self.tracks.get_mut(of) else {
+                continue;
+            };
+            let is_audio = track.kind() == MediaKind::Audio;
             for layer in track.layers.iter_mut().flatten() {
                 let Some(ssrc) = layer.ssrc else {
                     continue;
@@ -193,7 +201,15 @@ impl Forwarder {
                     let held = now.saturating_duration_since(clock.arrived);
                     (clock.middle(), delay_units(held.as_micros()))
                 });
-                blocks.extend(layer.receive.report(ssrc, last, delay));
+                let block = layer.receive.report(ssrc, last, delay);
+                blocks.extend(block.map(|block| ReportBlock {
+                    fraction_lost: if is_audio {
+                        block.fraction_lost.max(downlink)
+                    } else {
+                        block.fraction_lost
+                    },
+                    ..block
+                }));
             }
             if blocks.len() > SOURCES_PER_PACKET - Layer::ALL.len() {
                 write_receiver_report(&mut self.scratch.rtcp, feedback_ssrc, &blocks);

@@ -6,6 +6,7 @@ use super::outgoing_header::HeaderTemplates;
 use super::packet_cache::PacketCache;
 use super::peer::Peer;
 use super::publisher::{Arrival, Track};
+use super::reported_loss::ReportedLoss;
 use super::retransmission::RecentResends;
 use super::sender_report::SenderClock;
 use super::sequence_map::{Offsets, Place, SequenceMap};
@@ -45,6 +46,8 @@ pub(super) struct Subscription {
     reports_sent: usize,
     /// Highest sequence number and cumulative loss of the last receiver report.
     pub(super) reported: Option<(u32, i32)>,
+    /// Share of packets lost, of the same report.
+    pub(super) loss: ReportedLoss,
 }
 
 /// The newest packet that was sent, in the subscriber's numbers.
@@ -88,6 +91,7 @@ impl Subscription {
             reports: [None; SENDER_REPORTS_REMEMBERED],
             reports_sent: 0,
             reported: None,
+            loss: ReportedLoss::default(),
             wanted,
         }
     }

@@ -3,8 +3,8 @@
 //! Each function appends one packet; a compound is what was appended since the buffer was cleared.
 
 use super::{
-    BYE, GENERIC_NACK, PAYLOAD_SPECIFIC_FEEDBACK, PICTURE_LOSS, RECEIVER_REPORT, ReportBlock,
-    SENDER_REPORT, SOURCE_DESCRIPTION, TRANSPORT_LAYER_FEEDBACK,
+    BYE, FULL_INTRA, GENERIC_NACK, PAYLOAD_SPECIFIC_FEEDBACK, PICTURE_LOSS, RECEIVER_REPORT,
+    ReportBlock, SENDER_REPORT, SOURCE_DESCRIPTION, TRANSPORT_LAYER_FEEDBACK,
 };
 use crate::rtp::{SequenceNumber, Timestamp};
 
@@ -109,6 +109,18 @@ pub fn write_picture_loss(out: &mut Vec<u8>, sender: u32, media: u32) {
     packet(out, PICTURE_LOSS, PAYLOAD_SPECIFIC_FEEDBACK, |out| {
         out.extend_from_slice(&sender.to_be_bytes());
         out.extend_from_slice(&media.to_be_bytes());
+    });
+}
+
+/// Appends a full intra request for the stream `media` (RFC 5104 §4.3.1). `command` counts the
+/// requests: one that repeats a number is taken for a copy and not answered.
+pub fn write_full_intra(out: &mut Vec<u8>, sender: u32, media: u32, command: u8) {
+    packet(out, FULL_INTRA, PAYLOAD_SPECIFIC_FEEDBACK, |out| {
+        out.extend_from_slice(&sender.to_be_bytes());
+        // The stream stands in the entry alone.
+        out.extend_from_slice(&[0; 4]);
+        out.extend_from_slice(&media.to_be_bytes());
+        out.extend_from_slice(&[command, 0, 0, 0]);
     });
 }
 

@@ -57,6 +57,7 @@ fn speak(core: &mut Core, now: Instant, worker: u16, track: u64) {
                 rtx_ssrc: None,
             }],
             nack: false,
+            full_intra: false,
             muted: false,
             content: VideoContent::Camera,
             relay: Relay::From(WorkerId(0)),

@@ -170,6 +170,7 @@ fn tracks() -> [(Track, Subscription); 2] {
             rtx_ssrc,
         }],
         nack: true,
+        full_intra: false,
         muted: false,
         content: VideoContent::Camera,
         relay: Relay::None,

@@ -288,6 +288,7 @@ fn track_of(
         red_payload_type: None,
         encodings,
         nack: repairs,
+        full_intra: false,
         muted: false,
         content: VideoContent::Camera,
         relay: Relay::default(),

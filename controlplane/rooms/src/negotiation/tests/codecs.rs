@@ -170,3 +170,22 @@ fn feedback_may_be_given_for_all_payload_types() {
     );
     assert!(connection.receivers()[0].nack);
 }
+
+#[test]
+fn full_intra_requests_are_for_who_knows_nothing_else() {
+    let full_intra = |feedback: &str| {
+        let text = sdp(
+            "video",
+            "100",
+            &format!("a=rtpmap:100 VP8/90000\n{feedback}"),
+        );
+        let mut connection = connection(Role::Single);
+        connection
+            .accept_offer(&text, credentials("unused"))
+            .expect("acceptable");
+        connection.receivers()[0].full_intra
+    };
+    assert!(full_intra("a=rtcp-fb:100 ccm fir"));
+    assert!(!full_intra("a=rtcp-fb:100 ccm fir\na=rtcp-fb:100 nack pli"));
+    assert!(!full_intra("a=rtcp-fb:100 nack"), "as it always was");
+}

@@ -23,25 +23,82 @@ fn a_packet_that_was_overtaken_is_not_asked_for() {
     assert_eq!(nack.next(), None);
 }
 
+/// Each request and when it was made, ms after the start, while a packet arrives every 20 ms.
+fn requests(nack: &mut NackGenerator, start: Instant, newest: u64, ms: u64) -> Vec<u64> {
+    let mut made = Vec::new();
+    for at in 0..ms {
+        let now = start + Duration::from_millis(at);
+        if at % 20 == 0 {
+            nack.arrived(now, newest + at / 20);
+        }
+        if nack.next().is_some_and(|next| next <= now) && !due(nack, now).is_empty() {
+            made.push(at);
+        }
+    }
+    made
+}
+
 #[test]
-fn a_lost_packet_is_asked_for_until_given_up() {
+fn a_lost_packet_is_asked_for_ever_more_rarely_until_given_up() {
     let mut nack = NackGenerator::default();
     let start = start();
     nack.arrived(start, 65_535);
-    nack.arrived(start, 65_538);
-    let mut requests = Vec::new();
+    let made = requests(&mut nack, start, 65_537, 10_000);
+    // After one, two and then always four times 50 ms, for two seconds.
+    let expected: Vec<u64> = [10, 60]
+        .into_iter()
+        .chain((160..).step_by(200))
+        .take(10)
+        .collect();
+    assert_eq!(made, expected);
+    assert_eq!(nack.next(), None, "given up");
+    let now = start + Duration::from_secs(10);
+    assert_eq!(nack.arrived(now, 65_536), Arrived::Fine, "late after all");
+}
+
+#[test]
+fn while_nothing_arrives_nothing_is_asked_for() {
+    let mut nack = NackGenerator::default();
+    let start = start();
+    nack.arrived(start, 1);
+    nack.arrived(start, 40);
+    let mut made = 0;
     let mut now = start;
     while let Some(next) = nack.next() {
         now = next;
-        let due = due(&mut nack, now);
-        if !due.is_empty() {
-            requests.push(due);
-        }
+        made += usize::from(!due(&mut nack, now).is_empty());
     }
-    assert_eq!(requests, vec![vec![0, 1]; NACK_TRIES_MAX.into()]);
-    // Ten requests, 50 ms apart, the last one waited for.
-    assert_eq!(now - start, Duration::from_millis(10 + 10 * 50));
-    assert_eq!(nack.arrived(now, 65_536), Arrived::Fine, "late after all");
+    assert_eq!(made, usize::from(NACK_UNHEARD_MAX), "the link died");
+    // It is back soon: what is still of use is asked for at once.
+    now += Duration::from_millis(300);
+    nack.arrived(now, 41);
+    assert_eq!(due(&mut nack, now).len(), 38);
+    // It is back after long: nothing of before is of use.
+    let later = now + Duration::from_secs(5);
+    nack.arrived(later, 42);
+    assert!(due(&mut nack, later).is_empty());
+}
+
+#[test]
+fn a_round_trip_that_has_grown_is_learnt_from_answers_that_come_too_soon() {
+    let mut nack = NackGenerator::default();
+    let start = start();
+    nack.arrived(start, 1);
+    nack.arrived(start, 3);
+    let at = |ms| start + Duration::from_millis(ms);
+    for ms in [10, 60, 160] {
+        assert_eq!(due(&mut nack, at(ms)), [2]);
+    }
+    assert_eq!(
+        nack.arrived(at(170), 2),
+        Arrived::Answered(Duration::from_millis(160)),
+        "10 ms after the last request it answers an earlier one"
+    );
+    nack.arrived(at(200), 5);
+    for ms in [210, 260] {
+        assert_eq!(due(&mut nack, at(ms)), [4]);
+    }
+    assert_eq!(nack.arrived(at(300), 4), Arrived::Fine, "either one");
 }
 
 #[test]

@@ -50,6 +50,9 @@ impl Forwarder {
                 Message::KeyFrame { track, layer } => {
                     self.key_frame_wanted(now, from, *track, *layer);
                 }
+                Message::Loss { track, fraction } => {
+                    self.loss_relayed(now, from, *track, *fraction);
+                }
             }
         }
         self.send(now, sink);
@@ -135,6 +138,13 @@ impl Forwarder {
     /// A relayed track is known from now on; the origin may have spoken of it before.
     pub(in crate::forwarder) fn tell_origin(&mut self, origin: Origin, track: TrackId) {
         self.relay.tell(origin.worker, Message::Ready { track });
+    }
+
+    /// What the subscribers here lose of a relayed track, in 1/256. If it does not fit, their next
+    /// reports tell it.
+    pub(in crate::forwarder) fn tell_loss(&mut self, origin: Origin, track: TrackId, fraction: u8) {
+        let message = Message::Loss { track, fraction };
+        self.relay.tell(origin.worker, message);
     }
 
     /// Passes due key frame requests on to a track's origin. One that does not fit is repeated

@@ -68,6 +68,36 @@ fn a_full_intra_request_is_as_good() {
 }
 
 #[test]
+fn a_publisher_without_picture_loss_indication_is_sent_full_intra_requests() {
+    let (mut world, mut stream) = call(2);
+    let mut track = video_track(2, 1);
+    track.full_intra = true;
+    world.command(Command::EnsureTrack(track));
+    let mut asked = Vec::new();
+    let mut collect = |world: &mut World| {
+        for compound in world.take_compounds(1) {
+            for packet in packets(&compound) {
+                match packet {
+                    Ok(Packet::FullIntra(entries)) => asked.extend(entries),
+                    Ok(Packet::PictureLoss { .. }) => panic!("not negotiated"),
+                    _ => {}
+                }
+            }
+        }
+    };
+    picture_lost(&mut world, 2);
+    picture_lost(&mut world, 3);
+    world.advance(500);
+    collect(&mut world);
+    world.send(&mut stream, &vp8(true, true, 1, 0, 500));
+    world.advance(500);
+    picture_lost(&mut world, 3);
+    collect(&mut world);
+    // As many as there would be of the other kind, each a command of its own.
+    assert_eq!(asked, [(0xb0, 1), (0xb0, 2), (0xb0, 3)]);
+}
+
+#[test]
 fn the_control_plane_can_ask_for_every_layer() {
     let (mut world, _) = call(0);
     let mut high = video_stream(1, Layer::High);

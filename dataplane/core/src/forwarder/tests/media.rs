@@ -256,6 +256,75 @@ fn red_is_passed_to_who_takes_it_and_stripped_for_the_rest() {
 }
 
 #[test]
+fn a_subscriber_that_takes_red_repairs_its_own_loss() {
+    let mut world = World::new();
+    world.publisher(1);
+    world.subscriber(2);
+    let mut audio = audio_track(1, 1);
+    audio.nack = false;
+    world.command(Command::EnsureTrack(audio.clone()));
+    let mut takes_red = subscription(2, &audio);
+    (takes_red.red_payload_type, takes_red.nack) = (Some(120), false);
+    world.command(Command::EnsureSubscription(takes_red));
+    let mut sound = audio_stream(1);
+    sound.payload_type = 63;
+    // Every packet carries the two before it. Of twenty, two in a row are lost before the server
+    // and one behind it.
+    for number in 2..100_u8 {
+        let blocks = [0x80 | 111, 0x1e, 0x00, 1, 0x80 | 111, 0x0f, 0x00, 1, 111];
+        let payload = [&blocks[..], &[number - 2, number - 1, number]].concat();
+        if matches!(number % 20, 7 | 8) {
+            world.lose(&mut sound, &payload);
+        } else {
+            world.send(&mut sound, &payload);
+        }
+        sound.timestamp += 960;
+        world.advance(20);
+    }
+    let mut heard = BTreeSet::new();
+    let received = world.take(2);
+    let first = received[0].index;
+    for packet in &received {
+        assert_eq!(packet.payload_type, 120);
+        let number = packet.index - first;
+        if matches!(number % 20, 13) {
+            continue;
+        }
+        heard.extend(packet.payload[packet.payload.len() - 3..].iter().copied());
+    }
+    let all: BTreeSet<_> = (0..100).collect();
+    assert_eq!(heard, all, "nothing was asked for again");
+    assert_eq!(world.forwarder.statistics().nacked, 0);
+}
+
+#[test]
+fn capture_times_and_playout_delays_reach_who_negotiated_them() {
+    let mut world = World::new();
+    world.publisher(1);
+    world.subscriber(2);
+    let ids = bedside_protocol::ExtensionIds {
+        playout_delay: Some(6),
+        ..SUBSCRIBER_IDS
+    };
+    world.peer(ROOM, 3, ids);
+    let video = video_track(2, 1);
+    world.command(Command::EnsureTrack(video.clone()));
+    subscribe(&mut world, 2, &video);
+    subscribe(&mut world, 3, &video);
+    let mut picture = video_stream(1, Layer::Low);
+    // RFC-less formats: 64 bits of NTP time, and two times 12 bits of 10 ms.
+    let (captured, delay) = (vec![1, 2, 3, 4, 5, 6, 7, 8], vec![0x00, 0x10, 0x05]);
+    picture.extra = vec![(7, captured.clone()), (8, delay.clone())];
+    world.send(&mut picture, &vp8(true, true, 1, 0, 100));
+    let without = &world.take(2)[0];
+    assert_eq!(without.extension(3), Some(&captured[..]));
+    assert!(without.extensions.iter().all(|(_, data)| *data != delay));
+    let with = &world.take(3)[0];
+    assert_eq!(with.extension(3), Some(&captured[..]));
+    assert_eq!(with.extension(6), Some(&delay[..]));
+}
+
+#[test]
 fn padding_and_foreign_payloads_leave_no_gap() {
     let mut world = World::new();
     world.publisher(1);

@@ -2,7 +2,10 @@
 
 use super::harness::*;
 use crate::forwarder::RelayBatch;
-use crate::rtcp::{Packet, SenderInfo, packets, write_bye, write_nack, write_sender_report};
+use crate::rtcp::{
+    Packet, ReportBlock, SenderInfo, packets, write_bye, write_nack, write_receiver_report,
+    write_sender_report,
+};
 use crate::rtp::{SequenceNumber, Timestamp};
 use bedside_protocol::{
     Command, Event, Generation, Layer, PeerId, Relay, Track, TrackId, WorkerId,
@@ -379,6 +382,30 @@ fn audio_and_video_stay_in_step_on_another_worker() {
 }
 
 #[test]
+fn a_publisher_is_told_what_is_lost_on_the_other_worker() {
+    let mut pair = Pair::new(&[audio_track(1, 1)]);
+    let mut sound = audio_stream(1);
+    pair.send(&mut sound, &[1; 50]);
+    let block = ReportBlock {
+        ssrc: 3_010,
+        fraction_lost: 40,
+        ..ReportBlock::default()
+    };
+    pair.there
+        .control(3, |out| write_receiver_report(out, 1, &[block]));
+    pair.advance(1_000);
+    let mut told = Vec::new();
+    for compound in pair.here.take_compounds(1) {
+        for packet in packets(&compound) {
+            if let Ok(Packet::ReceiverReport { blocks }) = packet {
+                told.extend(blocks.map(|block| block.fraction_lost));
+            }
+        }
+    }
+    assert_eq!(told, [40]);
+}
+
+#[test]
 fn a_layer_that_ends_is_left_on_the_other_worker_too() {
     let video = video_track(2, 1);
     let mut pair = Pair::new(std::slice::from_ref(&video));
@@ -394,7 +421,7 @@ fn a_layer_that_ends_is_left_on_the_other_worker_too() {
     pair.key_frames_asked();
     // No packet says it.
     pair.here.control(1, |out| {
-        crate::rtcp::write_receiver_report(out, 7, &[]);
+        write_receiver_report(out, 7, &[]);
         write_bye(out, &[high.ssrc]);
     });
     pair.exchange();

@@ -78,6 +78,78 @@ fn publishers_are_told_how_they_arrive() {
     assert_eq!(block.delay_since_last, 800 * 65_536 / 1_000);
 }
 
+/// The report block that a publisher was last sent about a stream.
+fn last_block(world: &mut World, id: u64, ssrc: u32) -> ReportBlock {
+    let mut found = None;
+    for compound in world.take_compounds(id) {
+        for packet in packets(&compound) {
+            if let Ok(Packet::ReceiverReport { blocks }) = packet {
+                found = blocks.filter(|block| block.ssrc == ssrc).last().or(found);
+            }
+        }
+    }
+    found.expect("a report")
+}
+
+fn report_loss(world: &mut World, id: u64, ssrc: u32, fraction_lost: u8) {
+    let block = ReportBlock {
+        ssrc,
+        fraction_lost,
+        ..ReportBlock::default()
+    };
+    world.control(id, |out| write_receiver_report(out, 1, &[block]));
+}
+
+#[test]
+fn an_audio_publisher_is_told_what_its_subscribers_lose() {
+    let (mut world, mut sound, mut picture) = call();
+    let audio = audio_track(1, 1);
+    for id in 3..22 {
+        world.subscriber(id);
+        world.command(Command::EnsureSubscription(subscription(id, &audio)));
+    }
+    let mut second = |world: &mut World| {
+        for _ in 0..50 {
+            world.send(&mut sound, &[1; 50]);
+            world.send(&mut picture, &vp8(true, true, 0, 0, 100));
+            world.advance(20);
+        }
+        last_block(world, 1, 0xa0)
+    };
+    // Two of twenty are left out; the third one counts.
+    for (id, fraction) in [(2, 90), (3, 80), (4, 25), (5, 10)] {
+        report_loss(
+            &mut world,
+            id,
+            u32::try_from(1_000 * id + 10).expect("small"),
+            fraction,
+        );
+    }
+    report_loss(&mut world, 2, 2_020, 200);
+    let block = second(&mut world);
+    assert_eq!(block.fraction_lost, 25);
+    assert_eq!(block.cumulative_lost, 0, "for the bandwidth estimator");
+    for id in 6..22 {
+        world.command(Command::RemovePeer {
+            peer: bedside_protocol::PeerId(id),
+        });
+    }
+    assert_eq!(second(&mut world).fraction_lost, 90, "the worst of four");
+    for _ in 0..12 {
+        second(&mut world);
+    }
+    assert_eq!(second(&mut world).fraction_lost, 0, "said too long ago");
+}
+
+#[test]
+fn a_publisher_of_video_is_told_its_own_loss_alone() {
+    let (mut world, _, mut picture) = call();
+    world.send(&mut picture, &vp8(true, true, 0, 0, 100));
+    report_loss(&mut world, 2, 2_020, 200);
+    world.advance(1_000);
+    assert_eq!(last_block(&mut world, 1, 0xb0).fraction_lost, 0);
+}
+
 #[test]
 fn subscribers_are_told_the_publishers_time() {
     let (mut world, mut sound, mut picture) = call();
@@ -233,6 +305,7 @@ fn a_pause_in_speech_is_no_loss() {
         sound.timestamp += 19_200;
         world.advance(400);
     }
+    assert_eq!(last_block(&mut world, 1, 0xa0).fraction_lost, 0);
     let losses: Vec<_> = world
         .take_events()
         .into_iter()

@@ -89,3 +89,13 @@ proptest! {
         prop_assert_eq!(sequences.clone().collect::<Vec<_>>(), missing);
     }
 }
+
+#[test]
+fn a_full_intra_request_names_its_stream_in_the_entry_alone() {
+    let mut out = Vec::new();
+    write_full_intra(&mut out, 1, 0x0102_0304, 9);
+    assert_eq!(out[..4], [0x84, 206, 0, 4]);
+    assert_eq!(out[8..], [0, 0, 0, 0, 1, 2, 3, 4, 9, 0, 0, 0]);
+    assert!(matches!(&read(&out)[0], Packet::FullIntra(entries)
+        if entries.clone().eq([(0x0102_0304, 9)])));
+}
