@@ -14,7 +14,7 @@ mod tests;
 
 pub use decision::{ConsentDecision, Instruction, Reason};
 
-use crate::rules::{Confidence, Day, Jurisdiction, Overrides, RulesError, hash};
+use crate::rules::{Confidence, Day, Edition, Jurisdiction, Overrides, RulesError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -71,8 +71,7 @@ pub struct ConsentRule {
 /// The rules of all jurisdictions.
 #[derive(Clone, Debug)]
 pub struct ConsentRules {
-    version: String,
-    hash: String,
+    edition: Edition,
     rules: BTreeMap<Jurisdiction, ConsentRule>,
 }
 
@@ -92,8 +91,7 @@ impl ConsentRules {
     pub fn parse(file: &str, text: &str) -> Result<Self, RulesError> {
         let (version, rules) = file::parse(file, text)?;
         Ok(Self {
-            version,
-            hash: hash(&[text]),
+            edition: Edition::of(version, text),
             rules,
         })
     }
@@ -104,24 +102,23 @@ impl ConsentRules {
     /// Counsel may not be laxer than a law that is known to ask for more; where they are laxer than
     /// an entry that is not, they must cite what they read.
     pub fn overridden(mut self, overrides: &Overrides) -> Result<Self, RulesError> {
-        overrides.expect_first(&self.version)?;
+        overrides.expect_first(&self.edition.version)?;
         file::apply(&mut self.rules, overrides)?;
-        self.hash = hash(&[&self.hash, &overrides.text]);
-        self.version = format!("{}+{}", self.version, overrides.version());
+        self.edition = self.edition.overridden(overrides);
         Ok(self)
     }
 
     /// Version of the file, and of the overrides after a `+`.
     #[must_use]
     pub fn version(&self) -> &str {
-        &self.version
+        &self.edition.version
     }
 
     /// SHA-256 of the rules and overrides in force, hexadecimal: goes into the records of every
     /// decision.
     #[must_use]
     pub fn hash(&self) -> &str {
-        &self.hash
+        &self.edition.hash
     }
 
     /// All of them, by jurisdiction.

@@ -13,7 +13,7 @@ mod tests;
 pub use audit_detail::{TermTooShort, audit_detail_ends_before};
 pub use term::{Applied, RetentionDecision, Until};
 
-use crate::rules::{Confidence, Day, Jurisdiction, Overrides, RulesError, hash};
+use crate::rules::{Confidence, Day, Edition, Jurisdiction, Overrides, RulesError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -101,8 +101,7 @@ pub struct RetentionRule {
 /// All rules.
 #[derive(Clone, Debug)]
 pub struct RetentionRules {
-    version: String,
-    hash: String,
+    edition: Edition,
     rules: Vec<RetentionRule>,
     majority: BTreeMap<Jurisdiction, u16>,
 }
@@ -124,8 +123,7 @@ impl RetentionRules {
     pub fn parse(file: &str, text: &str) -> Result<Self, RulesError> {
         let (version, majority, rules) = file::parse(file, text)?;
         Ok(Self {
-            version,
-            hash: hash(&[text]),
+            edition: Edition::of(version, text),
             rules,
             majority,
         })
@@ -137,24 +135,23 @@ impl RetentionRules {
     /// Counsel may extend any term. They may shorten one only where no law is known to fix it,
     /// citing what they read, and never below the federal floor for what the rule applies to.
     pub fn overridden(mut self, overrides: &Overrides) -> Result<Self, RulesError> {
-        overrides.expect_first(&self.version)?;
+        overrides.expect_first(&self.edition.version)?;
         file::apply(&mut self.rules, overrides)?;
-        self.hash = hash(&[&self.hash, &overrides.text]);
-        self.version = format!("{}+{}", self.version, overrides.version());
+        self.edition = self.edition.overridden(overrides);
         Ok(self)
     }
 
     /// Version of the file, and of the overrides after a `+`.
     #[must_use]
     pub fn version(&self) -> &str {
-        &self.version
+        &self.edition.version
     }
 
     /// SHA-256 of the rules and overrides in force, hexadecimal: goes into the records of every
     /// decision.
     #[must_use]
     pub fn hash(&self) -> &str {
-        &self.hash
+        &self.edition.hash
     }
 
     /// All of them.

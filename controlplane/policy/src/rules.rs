@@ -56,6 +56,32 @@ impl Confidence {
     }
 }
 
+/// Which rules are in force: the file's version and hash, with those of counsel's decisions.
+#[derive(Clone, Debug)]
+pub(crate) struct Edition {
+    pub(crate) version: String,
+    /// SHA-256, hexadecimal.
+    pub(crate) hash: String,
+}
+
+impl Edition {
+    /// Of a file with this text.
+    pub(crate) fn of(version: String, text: &str) -> Self {
+        Self {
+            version,
+            hash: hash(&[text]),
+        }
+    }
+
+    /// The same with `overrides`, once they are applied.
+    pub(crate) fn overridden(self, overrides: &Overrides) -> Self {
+        Self {
+            hash: hash(&[&self.hash, &overrides.text]),
+            version: format!("{}+{}", self.version, overrides.version()),
+        }
+    }
+}
+
 /// Why a file of rules is not taken. Says which file, which entry and what to do.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -147,7 +173,7 @@ pub(crate) fn says_something(text: &str) -> bool {
 }
 
 /// SHA-256 over `texts`, each preceded by its length, hexadecimal.
-pub(crate) fn hash(texts: &[&str]) -> String {
+fn hash(texts: &[&str]) -> String {
     use aws_lc_rs::digest::{Context, SHA256};
     let mut context = Context::new(&SHA256);
     for text in texts {
