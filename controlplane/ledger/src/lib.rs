@@ -29,6 +29,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod tiles;
+mod tls;
 mod verify;
 mod witness;
 mod writer;
@@ -42,5 +43,6 @@ pub use health::Health;
 pub use mirror::append as append_mirror;
 pub use question::{Answer, EntryReport, LiveReport, Question, StatusReport, VerifyReport, Wanted};
 pub use storage::{Columns, Search, StoredCheckpoint, StoredCosignature, StoredEntry, StoredTile};
+pub use tls::client as tls_client;
 pub use verify::{Verified, VerifyOptions};
 pub use witness::WitnessState;

@@ -2,17 +2,15 @@
 
 use crate::Error;
 use crate::limits::WITNESS_ANSWER_BYTES_MAX;
+use crate::tls;
 use ::http::header::{CONTENT_TYPE, HOST, USER_AGENT};
 use ::http::{HeaderValue, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::version::TLS13;
-use rustls::{ClientConfig, RootCertStore};
-use std::fs;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,7 +41,7 @@ impl Endpoint {
             Some("https") => {
                 let name = ServerName::try_from(host.clone());
                 let name = name.map_err(|_| refuse("has no name that a certificate can have"))?;
-                Some((Arc::new(client(ca_file)?), name))
+                Some((Arc::new(tls::client(ca_file)?), name))
             }
             Some("http") if is_here(&host) => None,
             _ => return Err(refuse("is neither https:// nor on this machine")),
@@ -111,27 +109,4 @@ impl Endpoint {
 
 fn is_here(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// The same rules as for those who connect to us: TLS 1.3 and nothing else.
-fn client(ca_file: Option<&Path>) -> Result<ClientConfig, Error> {
-    let mut roots = RootCertStore::empty();
-    match ca_file {
-        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-        Some(path) => {
-            let bytes = fs::read(path).map_err(|error| Error::file(path, error))?;
-            let authorities: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
-            let authorities =
-                authorities.map_err(|_| Error::file(path, "holds no PEM certificate"))?;
-            if roots.add_parsable_certificates(authorities).0 == 0 {
-                return Err(Error::file(path, "holds no certificate of an authority"));
-            }
-        }
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&TLS13])
-        .map_err(|error| Error::Config(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
 }
