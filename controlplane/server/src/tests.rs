@@ -20,8 +20,10 @@ use crate::keys::ApiKeys;
 use crate::testing::{Scratch, scratch};
 use crate::token::Tokens;
 use crate::{Config, Running, start};
+use bedside_protocol::RoomId;
 use bedside_rooms::{Claims, VideoGrant};
-use client::Client;
+use client::{Client, Signal};
+use livekit_protocol::signal_response::Message as Response;
 pub(crate) use metrics::metrics_of;
 use scripted::ScriptedDataplane;
 use std::net::SocketAddr;
@@ -104,6 +106,14 @@ impl Bench {
         };
         let token = self.tokens.sign(&claims, Duration::from_secs(60));
         token.expect("the key is there")
+    }
+
+    /// `p` joins, and the data plane is told of the room.
+    async fn join(&mut self) -> (Signal, RoomId) {
+        let token = self.token("p");
+        let mut signal = self.client().signal("/rtc", &token).await.expect("let in");
+        assert!(matches!(signal.next().await, Response::Join(_)));
+        (signal, self.dataplane.room().await)
     }
 
     /// Waits until this many rooms are on disk.

@@ -22,13 +22,7 @@ async fn the_hello_carries_the_whole_configuration() {
 #[tokio::test]
 async fn a_join_becomes_commands_and_a_reconnect_repeats_them() {
     let mut bench = Bench::new().await;
-    let client = bench.client();
-    let mut signal = client
-        .signal("/rtc", &bench.token("p"))
-        .await
-        .expect("let in");
-    assert!(matches!(signal.next().await, Response::Join(_)));
-    let room = bench.dataplane.room().await;
+    let (mut signal, room) = bench.join().await;
 
     bench.dataplane.hang_up();
     bench.until_healthy("503").await;
@@ -54,13 +48,7 @@ async fn a_join_becomes_commands_and_a_reconnect_repeats_them() {
 #[tokio::test]
 async fn events_reach_the_rooms() {
     let mut bench = Bench::new().await;
-    let client = bench.client();
-    let mut signal = client
-        .signal("/rtc", &bench.token("p"))
-        .await
-        .expect("let in");
-    assert!(matches!(signal.next().await, Response::Join(_)));
-    let room = bench.dataplane.room().await;
+    let (_signal, room) = bench.join().await;
     let refused = Event::Refused {
         command: "ensure_room".to_owned(),
         reason: "no such worker".to_owned(),

@@ -158,12 +158,7 @@ async fn lost_evidence_is_a_gap_in_the_log() {
 async fn without_a_log_nobody_joins_and_calls_go_on() {
     let mut bench = Bench::new().await;
     let client = bench.client();
-    let mut signal = client
-        .signal("/rtc", &bench.token("p"))
-        .await
-        .expect("let in");
-    assert!(matches!(signal.next().await, Response::Join(_)));
-    let room = bench.dataplane.room().await;
+    let (mut signal, room) = bench.join().await;
     bench.running.admin.app.ledger.close().await;
 
     assert_eq!(
