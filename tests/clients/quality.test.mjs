@@ -67,15 +67,18 @@ test('a drop is read from what was heard and shown after it', () => {
       const at = index / 10;
       return [at, at < 21.5 ? 720 : at < 46 ? 180 : 720];
     }),
+    events: [],
     top_height: 720,
   };
   assert.deepEqual(drop(run, 20, 40), { longest_ms: 390, back_s: 2, lower_s: 1.5 });
   assert.equal(rise(run, 40), 6);
   const late = { ...run, delays: run.delays.map(([at, ms]) => [at, at > 22 ? 200 : ms]) };
   assert.equal(drop(late, 20, 40).back_s, null);
-  const paused = { ...run, frames: run.frames.filter(([at]) => at < 20.5) };
-  assert.ok(drop(paused, 20, 40).lower_s < 0.5);
-  assert.equal(rise(paused, 40), null);
+  const frozen = { ...run, frames: run.frames.filter(([at]) => at < 20.5) };
+  assert.equal(drop(frozen, 20, 40).lower_s, null);
+  assert.equal(rise(frozen, 40), null);
+  const paused = { ...frozen, events: [[21, 'receiver: trackStreamStateChanged paused']] };
+  assert.equal(drop(paused, 20, 40).lower_s, 1);
   const never = { ...run, frames: run.frames.map(([at]) => [at, 720]) };
   assert.equal(drop(never, 20, 40).lower_s, null);
 });
@@ -91,7 +94,7 @@ test('only the impaired leg has more than a delay, in the direction of its media
 });
 
 test('what a run could not show misses its goal', () => {
-  const run = { seconds: 60, delays: [], frames: [], samples: [], top_height: 720 };
+  const run = { seconds: 60, delays: [], frames: [], samples: [], events: [], top_height: 720 };
   for (const row of rows) {
     for (const goal of row.goals(run)) assert.equal(goal.met, false, `${row.name}: ${goal.figure}`);
   }
@@ -103,7 +106,8 @@ test('the report shows every goal', () => {
   const direction = { rate_kbps: [0, 0], queue_ms: [0, 0], bytes: [0, 1_000], delivered_bytes: [0, 0] };
   const log = { at_ms: [0, 600], up: direction, down: direction };
   const recording = {
-    seconds: 60, began_unix_ms: 0, delays: [[1, 95]], frames: [[1, 720]], samples: [], top_height: 720,
+    seconds: 60, began_unix_ms: 0, delays: [[1, 95]], frames: [[1, 720]], samples: [], events: [],
+    top_height: 720,
   };
   const runs = rows.map((row) => ({
     ...recording, row: row.name, title: row.title, leg: row.legs[0], audio_ms, video, load: 1, warnings: [],

@@ -74,19 +74,24 @@ export function drop(run, fall, rise) {
     longest_ms: quantile(after.map(([, ms]) => ms), 1),
     // Zero where it never was above; not shown where it still is at the end.
     back_s: (after.at(-1)?.[1] ?? 150) >= 150 ? null : Math.max(0, ...late.map(([at]) => at - fall)),
-    lower_s: before === 0 ? null : lower(run.frames, fall, rise, before),
+    lower_s: before === 0 ? null : lower(run, fall, rise, before),
   };
 }
 
-/** Until the picture is smaller, or no new one comes for a second. */
-function lower(shown, fall, rise, before) {
-  const after = shown.filter(([at]) => at >= fall && at < rise);
-  const smaller = after.find(([, height]) => height < before)?.[0] ?? Infinity;
-  const times = [fall, ...after.map(([at]) => at), rise];
-  const paused = times.find((at, index) => times[index + 1] - at > 1) ?? Infinity;
-  const first = Math.min(smaller, paused);
+/**
+ * Until the picture is smaller, or the server says that it has paused it. A picture that only stands
+ * still is neither.
+ */
+function lower(run, fall, rise, before) {
+  const within = ([at]) => at >= fall && at < rise;
+  const smaller = run.frames.filter(within).find(([, height]) => height < before);
+  const paused = run.events.filter(within).find(([, text]) => text === PAUSED);
+  const first = Math.min(smaller?.[0] ?? Infinity, paused?.[0] ?? Infinity);
   return Number.isFinite(first) ? first - fall : null;
 }
+
+/** What `page.mjs` notes of LiveKit's stream state. */
+const PAUSED = 'receiver: trackStreamStateChanged paused';
 
 /** Until the picture is the largest of the camera's layers after the rate rose at `up`. */
 export function rise(run, up) {

@@ -41,6 +41,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto
 table { border-collapse: collapse; } td, th { padding: .2rem .6rem; text-align: left; border-bottom: 1px solid #8886; }
 td:nth-child(4) { text-align: right; font-variant-numeric: tabular-nums; }
 .missed td:last-child { color: #c33; font-weight: bold; } .met td:last-child { color: #284; }
+td:nth-child(n + 4) { white-space: nowrap; }
 svg { display: block; width: 100%; height: auto; margin: .5rem 0; } svg text { font: 12px system-ui, sans-serif; fill: currentColor; }
 .grid { stroke: #8884; } .goal { stroke: #c33; stroke-dasharray: 5 4; } .event { stroke: #8888; stroke-dasharray: 2 3; }
 .s0 { stroke: #27c; fill: #27c; } .s1 { stroke: #d70; fill: #d70; } polyline { fill: none !important; stroke-width: 1.5; } circle { stroke: none; }
@@ -81,8 +82,8 @@ function networkPlots(run, events) {
   const { log, started_unix_ms: started } = run.relays[leg];
   const direction = leg === 'sender' ? log.up : log.down;
   const at = log.at_ms.map((ms) => (ms + started - run.began_unix_ms) / 1_000);
-  const points = (values) => at.map((time, index) => [time, values[index]]).filter(([time]) => time >= 0);
-  const sent_kbps = perSecond(at, direction.bytes);
+  const points = (values) => at.map((time, index) => [time, values[index]]).filter(([time]) => time >= 0 && time <= run.seconds);
+  const sent_kbps = perSecond(at, direction.bytes).filter(([time]) => time <= run.seconds);
   const rate = { title: 'sent into the leg (blue) and its rate (orange), kbit/s', run, events };
   if (Math.max(...direction.rate_kbps) === 0) return plot({ ...rate, lines: [sent_kbps] });
   return (
