@@ -301,7 +301,6 @@ impl Estimator {
         let most_bps = self
             .loss
             .ceiling_bps(now_us)
-            .unwrap_or(f64::MAX)
             .min(self.receiver_bps.map_or(f64::MAX, |bps| bps as f64))
             .min(self.wanted_bps as f64 * BEYOND_WANTED);
         self.probing.poll(now_us, self.rate.target_bps(), most_bps)
@@ -424,7 +423,7 @@ impl Estimator {
             age_s: age_us as f64 / 1e6,
             round_trip_s: self.round_trip.map_or(0.1, |rtt| rtt.as_secs_f64()),
             application_limited: self.application_limited,
-            most_bps: self.most_bps(now_us),
+            most_bps: self.loss.ceiling_bps(now_us),
             frozen: self.loss.is_trying(),
             marks,
         };
@@ -442,17 +441,13 @@ impl Estimator {
             self.judge_loss(now_us);
         }
         if let Some(shown) = self.probing.evaluate(self.latest.sent_us, self.loss.own()) {
-            if self.rate.probed(now_us, shown) {
-                self.probing.gained(now_us);
+            if self.rate.probed(now_us, shown) > GAINED {
+                self.probing.gained(now_us, shown.saturated);
             } else {
                 self.probing.settled(now_us);
             }
         }
         self.probing.expire(now_us);
-    }
-
-    fn most_bps(&self, now_us: u64) -> f64 {
-        self.loss.ceiling_bps(now_us).unwrap_or(f64::MAX)
     }
 
     fn judge_loss(&mut self, now_us: u64) {
@@ -512,5 +507,6 @@ const PROBE_QUEUE_S: f64 = 0.015;
 /// Room above what is wanted, so that it is not lost to noise.
 const BEYOND_WANTED: f64 = 1.1;
 
-/// A reduction below this share means that the path has changed.
+/// A rise by this factor, and a reduction below this share, mean that the path has changed.
+const GAINED: f64 = 1.1;
 const CHANGED: f64 = 0.85;

@@ -1,7 +1,7 @@
 //! A page of plots, with nothing outside of it.
 
-use super::reached;
 use super::traces::{Run, Sample};
+use super::verdict;
 use std::fmt::Write;
 
 /// One page with a plot for each run.
@@ -21,17 +21,13 @@ pub(crate) fn page(runs: &[Run]) -> String {
 }
 
 fn plot(out: &mut String, run: &Run) -> std::fmt::Result {
-    let verdict = if reached(run) {
-        "reached"
-    } else {
-        "not reached"
-    };
     write!(
         out,
-        "<h2>{}</h2><p>utilisation {:.1} %, queueing delay p95 {:.0} ms: goal {verdict}</p>",
+        "<h2>{}</h2><p>utilisation {:.1} %, queueing delay p95 {:.0} ms: goal {}</p>",
         run.scenario.name,
         run.utilisation * 100.0,
         run.queued_p95_ms(),
+        verdict(run),
     )?;
     let highest = |of: fn(&Sample) -> f64| run.samples.iter().map(of).fold(1.0, f64::max);
     let top_bps = highest(|sample| sample.truth_bps.max(sample.target_bps) as f64);

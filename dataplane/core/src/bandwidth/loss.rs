@@ -42,12 +42,19 @@ struct Trial {
     before_share: f64,
     before_bps: f64,
     at_bps: f64,
+    /// Packets that it is judged on.
+    packets: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Ceiling {
     bps: f64,
     until_us: u64,
+    /// The trial that it came from.
+    trial: Trial,
+    /// What was seen under it.
+    n: f64,
+    lost: f64,
 }
 
 /// What an interval has shown.
@@ -80,10 +87,20 @@ impl Loss {
         self.own
     }
 
-    /// The rate above which packets were lost, while that counts.
-    pub(super) fn ceiling_bps(&self, now_us: u64) -> Option<f64> {
-        let held = self.ceiling.filter(|ceiling| now_us < ceiling.until_us);
-        held.map(|ceiling| ceiling.bps)
+    /// The rate above which packets were lost, while that counts. Afterwards it is left step by step:
+    /// a policer lets a burst pass, so that a probe tells nothing about it.
+    pub(super) fn ceiling_bps(&self, now_us: u64) -> f64 {
+        let Some(ceiling) = self.ceiling else {
+            return f64::MAX;
+        };
+        let after_us = now_us.saturating_sub(ceiling.until_us);
+        if now_us < ceiling.until_us {
+            ceiling.bps
+        } else if after_us < LEAVING_US {
+            ceiling.bps * LEAVING.powf(1.0 + (after_us / LEAVING_STEP_US) as f64)
+        } else {
+            f64::MAX
+        }
     }
 
     /// Whether a trial runs; the rate must not change meanwhile.
@@ -145,10 +162,14 @@ impl Loss {
     ) -> Option<Verdict> {
         let count = self.interval.arrived + self.interval.lost;
         let lasted_us = latest_us.saturating_sub(self.interval.begin_us);
-        if lasted_us < INTERVAL_US
-            || (count < PACKETS_MIN && lasted_us < INTERVAL_US_MAX)
-            || count == 0
-        {
+        let heavy = f64::from(self.interval.lost) > (self.own + HEAVY) * f64::from(count);
+        let enough = match self.trial {
+            Some(trial) => trial.packets,
+            None if heavy => PACKETS_MIN_HEAVY,
+            None => PACKETS_MIN,
+        };
+        let too_few = count < enough && lasted_us < INTERVAL_US_MAX;
+        if lasted_us < INTERVAL_US || too_few || count == 0 {
             return None;
         }
         let (n, lost) = (f64::from(count), f64::from(self.interval.lost));
@@ -179,25 +200,32 @@ impl Loss {
     ) -> Option<Verdict> {
         let share = lost / n;
         if let Some(trial) = self.trial.take() {
-            let gone = trial.before_share - share > WENT_AWAY * (trial.before_share - self.own);
-            if gone {
-                self.hold(now_us, trial.at_bps);
+            // A share that was high by chance is lower the next time, too: loss has to be less by
+            // more than chance.
+            let expected = n * trial.before_share;
+            let chance = TRIAL_SIGMAS * (expected * BURSTINESS + 1.0).sqrt();
+            if lost < expected - chance && share < trial.before_share * STAYED {
+                self.own = share;
+                self.hold(now_us, trial, n, lost);
                 return None;
             }
-            self.own = share.max(self.own);
+            self.own = f64::midpoint(share, trial.before_share).max(self.own);
             return Some(Verdict::Restore(trial.before_bps));
+        }
+        if let Some(before_bps) = self.ceiling_was_wrong(now_us, n, lost) {
+            return Some(Verdict::Restore(before_bps));
         }
         let expected = n * self.own;
         // Losses vary as if each packet drew its lot, or more: bursts.
         let noise = SIGMAS * (expected * BURSTINESS + 1.0).sqrt();
         if lost > expected + noise && share - self.own > EXCESS_MIN {
             let delivered_bps = delivered_bps?.min(target_bps);
-            // Delivered without what the link would have lost anyway.
-            let at_bps = (delivered_bps / (1.0 - self.own) * BELOW).min(target_bps * BELOW);
+            let at_bps = delivered_bps * BELOW;
             self.trial = Some(Trial {
                 before_share: share,
                 before_bps: target_bps,
                 at_bps,
+                packets: trial_packets(share),
             });
             return Some(Verdict::Try(at_bps));
         }
@@ -206,8 +234,28 @@ impl Loss {
         None
     }
 
+    /// Loss that comes back under the ceiling did not come from the rate: what the rate was before.
+    fn ceiling_was_wrong(&mut self, now_us: u64, n: f64, lost: f64) -> Option<f64> {
+        let ceiling = self
+            .ceiling
+            .as_mut()
+            .filter(|ceiling| now_us < ceiling.until_us)?;
+        ceiling.n += n;
+        ceiling.lost += lost;
+        let share = ceiling.lost / ceiling.n;
+        if ceiling.n < HELD_PACKETS_MIN || share < ceiling.trial.before_share * STAYED {
+            return None;
+        }
+        let trial = ceiling.trial;
+        self.ceiling = None;
+        self.hold_us = HOLD_US_MIN;
+        self.own = self.own.max(share);
+        Some(trial.before_bps)
+    }
+
     /// Doubles the hold where the same ceiling is met again.
-    fn hold(&mut self, now_us: u64, bps: f64) {
+    fn hold(&mut self, now_us: u64, trial: Trial, n: f64, lost: f64) {
+        let bps = trial.at_bps;
         let again = self
             .ceiling
             .is_some_and(|ceiling| (0.7..1.4).contains(&(bps / ceiling.bps)));
@@ -219,13 +267,27 @@ impl Loss {
         self.ceiling = Some(Ceiling {
             bps,
             until_us: now_us + self.hold_us,
+            trial,
+            n,
+            lost,
         });
     }
 }
 
+/// As many packets as make a loss of this share unlikely to go away by chance.
+fn trial_packets(share: f64) -> u32 {
+    let steps = (1..TRIAL_STEPS_MAX)
+        .take_while(|steps| f64::from(steps * TRIAL_PACKETS_STEP) * share < TRIAL_LOST_MIN);
+    TRIAL_PACKETS_STEP * (1 + u32::try_from(steps.count()).unwrap_or(0))
+}
+
 /// An interval has to be this long and have this many packets, or be longer.
 const INTERVAL_US: u64 = 200_000;
-const PACKETS_MIN: u32 = 30;
+const PACKETS_MIN: u32 = 100;
+
+/// So much loss above the link's own is judged sooner.
+const HEAVY: f64 = 0.2;
+const PACKETS_MIN_HEAVY: u32 = 40;
 const INTERVAL_US_MAX: u64 = 2_000_000;
 
 /// Losses in a row over this time are an outage.
@@ -233,11 +295,20 @@ const OUTAGE_US: u64 = 80_000;
 
 /// Losses beyond the link's own that count: this many standard deviations, and this share.
 const SIGMAS: f64 = 3.0;
-const BURSTINESS: f64 = 2.0;
+const BURSTINESS: f64 = 3.0;
 const EXCESS_MIN: f64 = 0.03;
 
-/// Loss has gone away if at least this share of what was in excess has.
-const WENT_AWAY: f64 = 0.6;
+/// A trial is judged on so many packets that about 14 of them would be lost, but between 100 and
+/// 400. Loss has gone away if it is below this share of what it
+/// was, and by this many standard deviations.
+const TRIAL_PACKETS_STEP: u32 = 100;
+const TRIAL_STEPS_MAX: u32 = 4;
+const TRIAL_LOST_MIN: f64 = 14.0;
+const STAYED: f64 = 0.5;
+const TRIAL_SIGMAS: f64 = 1.5;
+
+/// A ceiling is judged again after this many packets.
+const HELD_PACKETS_MIN: f64 = 150.0;
 
 /// A trial goes this much below what was delivered, so that a policer's bucket fills again.
 const BELOW: f64 = 0.95;
@@ -247,8 +318,13 @@ const OWN_DOWN: f64 = 0.1;
 const OWN_UP: f64 = 0.1;
 
 /// How long a ceiling counts, at first and at most.
-const HOLD_US_MIN: u64 = 5_000_000;
+const HOLD_US_MIN: u64 = 3_000_000;
 const HOLD_US_MAX: u64 = 60_000_000;
+
+/// A ceiling is left by this factor, again after each step, and forgotten in the end.
+const LEAVING: f64 = 1.25;
+const LEAVING_STEP_US: u64 = 1_500_000;
+const LEAVING_US: u64 = 20_000_000;
 
 const SMOOTHING: f64 = 0.3;
 

@@ -12,6 +12,8 @@ pub(super) struct Probing {
     next_us: u64,
     /// From a probe that showed nothing new to the next one.
     interval_us: u64,
+    /// Until when the path counts as one that changes.
+    restless_until_us: u64,
     /// Multiple of the target to probe at.
     factor: f64,
 }
@@ -55,6 +57,7 @@ impl Probing {
             running: None,
             next_us: 0,
             interval_us: INTERVAL_US_MIN,
+            restless_until_us: 0,
             factor: FACTOR_START,
         }
     }
@@ -160,23 +163,30 @@ impl Probing {
         })
     }
 
-    /// The path took more than before: ask at once for more again.
-    pub(super) fn gained(&mut self, now_us: u64) {
+    /// The path took more than before. Unless that is known to be all: ask at once for more again.
+    pub(super) fn gained(&mut self, now_us: u64, saturated: bool) {
+        self.restless_until_us = now_us + RESTLESS_US;
         self.interval_us = INTERVAL_US_MIN;
-        self.next_us = now_us;
+        self.next_us = now_us + if saturated { INTERVAL_US_MIN } else { 0 };
         self.factor = FACTOR;
     }
 
     /// There was nothing to gain: wait, longer each time.
     pub(super) fn settled(&mut self, now_us: u64) {
         self.next_us = now_us + self.interval_us;
-        self.interval_us = (self.interval_us * 2).min(INTERVAL_US_MAX);
+        let longest_us = if now_us < self.restless_until_us {
+            INTERVAL_US_MAX_RESTLESS
+        } else {
+            INTERVAL_US_MAX
+        };
+        self.interval_us = (self.interval_us * 2).min(longest_us);
         self.factor = FACTOR;
     }
 
-    /// The path has changed: what was found before does not hold. Probe soon, and often at first.
+    /// The path takes less: what was found before does not hold. Probe soon, and often at first.
     pub(super) fn changed(&mut self, now_us: u64) {
         self.running = None;
+        self.restless_until_us = now_us + RESTLESS_US;
         self.interval_us = INTERVAL_US_MIN;
         self.next_us = now_us + INTERVAL_US_MIN;
         self.factor = FACTOR;
@@ -219,6 +229,10 @@ const MISSING_MAX: f64 = 0.25;
 /// soon; a steady one is left alone, but within the time that a picture may take to come back.
 const INTERVAL_US_MIN: u64 = 200_000;
 const INTERVAL_US_MAX: u64 = 4_000_000;
+const INTERVAL_US_MAX_RESTLESS: u64 = 500_000;
+
+/// How long after a change the next one is expected.
+const RESTLESS_US: u64 = 8_000_000;
 
 /// A probe that nothing was heard of for this long is given up.
 const GIVE_UP_US: u64 = 1_500_000;

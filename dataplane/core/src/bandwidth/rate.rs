@@ -232,28 +232,23 @@ impl Rate {
         }
     }
 
-    /// A probe has come back; whether the target rose by it.
-    pub(super) fn probed(&mut self, now_us: u64, shown: Shown) -> bool {
+    /// A probe has come back. By how much the target rose, as a factor.
+    pub(super) fn probed(&mut self, now_us: u64, shown: Shown) -> f64 {
         if self.drain.is_some() {
-            return false;
+            return 1.0;
         }
-        if shown.saturated {
+        let taken = if shown.saturated {
             self.capacity = Some(Capacity {
                 bps: shown.bps,
                 seen_us: now_us,
             });
-        }
-        let bps = shown.bps
-            * if shown.saturated {
-                PROBED_SATURATED
-            } else {
-                PROBED
-            };
-        let gained = bps > self.target_bps * GAINED;
-        if gained {
-            self.set(bps);
-        }
-        gained && !shown.saturated
+            PROBED_SATURATED
+        } else {
+            PROBED
+        };
+        let before_bps = self.target_bps;
+        self.set((shown.bps * taken).max(before_bps));
+        self.target_bps / before_bps
     }
 
     /// Scalable response to marks (draft-ietf-tsvwg-l4s-arch §4, RFC 8257 §3.3): once a round trip,
@@ -317,10 +312,9 @@ const MULTIPLY: f64 = 1.15;
 const TRIED: f64 = 1.5;
 const TRIED_BPS: f64 = 10_000.0;
 
-/// What is taken of a probe that met the path's limit, of one that did not, and what is a gain.
+/// What is taken of a probe that met the path's limit, and of one that did not.
 const PROBED_SATURATED: f64 = 0.95;
 const PROBED: f64 = 0.98;
-const GAINED: f64 = 1.02;
 
 /// Weight of a feedback in the smoothed share of marks (RFC 8257 §3.3: 1/16).
 const MARKS_GAIN: f64 = 1.0 / 16.0;
