@@ -510,3 +510,6 @@ const BEYOND_WANTED: f64 = 1.1;
 /// A rise by this factor, and a reduction below this share, mean that the path has changed.
 const GAINED: f64 = 1.1;
 const CHANGED: f64 = 0.85;
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,10 @@
 use super::*;
 
-/// 100 packets in 250 ms, of which `lost` in every 100 are lost, evenly.
+/// 101 packets in 250 ms, of which `lost` are lost, evenly; the last arrives.
 fn interval(loss: &mut Loss, now_us: &mut u64, lost: u64, target_bps: f64) -> Option<Verdict> {
-    for index in 0..100 {
+    for index in 0..=100 {
         *now_us += 2_500;
-        if (index * lost) % 100 + lost >= 100 && lost > 0 {
+        if index < 100 && (index * lost) % 100 + lost >= 100 && lost > 0 {
             loss.lost(*now_us);
         } else {
             loss.arrived(*now_us, false);
@@ -20,6 +20,8 @@ fn loss_that_stays_at_a_lower_rate_is_the_links_own() {
     assert_eq!(interval(&mut loss, &mut now, 0, 1e6), None);
     let verdict = interval(&mut loss, &mut now, 10, 1e6);
     assert!(matches!(verdict, Some(Verdict::Try(bps)) if (8e5..9e5).contains(&bps)));
+    // 14 losses of 200 packets are what a trial waits for.
+    assert_eq!(interval(&mut loss, &mut now, 10, 8.6e5), None);
     let verdict = interval(&mut loss, &mut now, 10, 8.6e5);
     assert_eq!(verdict, Some(Verdict::Restore(1e6)));
     for _ in 0..20 {
