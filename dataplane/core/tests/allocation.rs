@@ -73,6 +73,33 @@ fn forwarding_allocates_nothing() {
     assert_eq!(counted, 0);
 }
 
+/// Nor does it where every frame has to wait for its turn.
+#[test]
+fn pacing_allocates_nothing() {
+    let mut worker = LoadedWorker::new(load::start());
+    worker.consults(3);
+    let (mut counted, mut slices) = (0, 0);
+    for number in 0..250 {
+        if number % 20 == 0 {
+            worker.prepare_limit(900);
+            worker.run();
+        }
+        worker.prepare(Duration::from_millis(50), 4);
+        let before = ALLOCATIONS.get();
+        worker.run();
+        let made = ALLOCATIONS.get() - before;
+        if worker.drain_events() == 0 && number >= 100 {
+            counted += made;
+            slices += 1;
+        }
+    }
+    assert!(slices > 100, "{slices} slices were counted");
+    let done = worker.core.statistics().forwarder;
+    assert!(done.paced > 2_000, "{done:?}");
+    assert!(done.pacer_shed == 0 && done.forwarded > 10_000, "{done:?}");
+    assert_eq!(counted, 0);
+}
+
 /// Handing a packet to another worker, and taking it there, allocates nothing either.
 #[test]
 fn relaying_allocates_nothing() {

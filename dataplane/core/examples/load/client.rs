@@ -147,6 +147,15 @@ impl Client {
     }
 }
 
+/// Which client has that address; out of range for an address of none.
+pub(super) fn number_of(remote: SocketAddr) -> usize {
+    let host = match remote.ip() {
+        IpAddr::V4(ip) => usize::from(ip.octets()[3]),
+        IpAddr::V6(_) => return usize::MAX,
+    };
+    (host * 60_000 + usize::from(remote.port())).wrapping_sub(1_024)
+}
+
 /// What all clients have in common: to make a certificate or a configuration takes longer than to
 /// connect.
 struct Identity {

@@ -126,6 +126,10 @@ pub(crate) struct Discard {
     pub(crate) packets: u64,
     /// What was sent, while somebody wants to know.
     pub(crate) kept: Option<Vec<(Path, Vec<u8>)>>,
+    /// What each client has received and not fed back: transport-wide numbers, and when they were
+    /// sent, in microseconds of virtual time.
+    heard: Vec<Vec<(u16, u32)>>,
+    now_us: u32,
 }
 
 impl PacketSink for Discard {
@@ -141,6 +145,12 @@ impl PacketSink for Discard {
         if let Some(kept) = &mut self.kept {
             let written = &self.memory[self.used..self.used + bytes];
             kept.push((self.path, written.to_vec()));
+        }
+        if let Some(heard) = self.heard.get_mut(client::number_of(self.path.remote))
+            && heard.len() < HEARD_MAX
+            && let Some(number) = transport_number(&self.memory[self.used..])
+        {
+            heard.push((number, self.now_us));
         }
         self.used += bytes;
         self.packets += 1;
@@ -178,6 +188,8 @@ impl LoadedWorker {
                 },
                 packets: 0,
                 kept: None,
+                heard: Vec::new(),
+                now_us: 0,
             },
             now,
             clients: Vec::new(),
@@ -217,7 +229,7 @@ impl LoadedWorker {
         let mut client = Client::new(number, room);
         let wanted = client.wanted(ExtensionIds {
             mid: Some(1),
-            transport_cc: Some(2),
+            transport_cc: Some(TRANSPORT_CC),
             abs_send_time: Some(3),
             audio_level: Some(4),
             ..ExtensionIds::default()
@@ -226,6 +238,7 @@ impl LoadedWorker {
         self.sink.kept = Some(Vec::new());
         client.connect(self.now, &mut self.core, &mut self.sink);
         self.sink.kept = None;
+        self.sink.heard.push(Vec::with_capacity(HEARD_MAX));
         self.command(room, Command::AdmitPeer { peer: client.peer });
         self.drain_events();
         self.clients.push(client);
@@ -355,8 +368,10 @@ impl LoadedWorker {
             while let Some(due) = self.core.poll_timeout()
                 && due < wakeup.at
             {
+                self.sink.now_us = micros(due - self.began);
                 self.core.handle_timeout(due, &mut self.sink);
             }
+            self.sink.now_us = micros(wakeup.at - self.began);
             let mut datagrams = emptied(std::mem::take(&mut self.datagrams));
             datagrams.extend(wakeup.datagrams.iter_mut().map(|(path, payload)| Datagram {
                 path: *path,
@@ -379,8 +394,10 @@ impl LoadedWorker {
                 while let Some(due) = self.core.poll_timeout()
                     && due < at
                 {
+                    self.sink.now_us = micros(due - self.began);
                     self.core.handle_timeout(due, &mut self.sink);
                 }
+                self.sink.now_us = micros(at - self.began);
                 self.core
                     .handle_relayed(at, origin.worker, &batch, &mut self.sink);
                 self.now = at;
@@ -411,10 +428,40 @@ fn emptied<'to>(mut used: Vec<Datagram<'_>>) -> Vec<Datagram<'to>> {
     used.into_iter().map_while(|_| None).collect()
 }
 
+/// The transport-wide number of a sealed packet, whose header is in the clear: the last of up to
+/// three elements of one byte's form. `None` for what is no RTP.
+fn transport_number(packet: &[u8]) -> Option<u16> {
+    // Version 2 with an extension, padded or not.
+    if packet[0] & !0x20 != 0x90 || (192..=223).contains(&packet[1]) {
+        return None;
+    }
+    let mut at = 16;
+    loop {
+        let head = packet[at];
+        if head >> 4 == TRANSPORT_CC {
+            return Some(u16::from_be_bytes([packet[at + 1], packet[at + 2]]));
+        }
+        if head == 0 {
+            return None;
+        }
+        at += usize::from(head & 0x0f) + 2;
+    }
+}
+
+fn micros(time: Duration) -> u32 {
+    u32::try_from(time.as_micros()).expect("a short run")
+}
+
 /// Where in an interval the `number`th begins: the golden ratio leaves no two together.
 fn spread(number: usize) -> f64 {
     (number as f64 * 0.618_033_988_75).fract()
 }
+
+/// The id that clients negotiated for transport-wide numbers.
+const TRANSPORT_CC: u8 = 2;
+
+/// Packets that a client remembers until it feeds back: more than 100 ms of any load here.
+const HEARD_MAX: usize = 256;
 
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const FEEDBACK_INTERVAL: Duration = Duration::from_millis(100);

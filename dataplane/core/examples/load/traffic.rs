@@ -4,7 +4,7 @@ use super::{
     CHECK_INTERVAL, Duty, FEEDBACK_INTERVAL, LoadedWorker, Media, REPORT_INTERVAL, Wakeup,
 };
 use bedside_core::rtcp::{
-    ReportBlock, SenderInfo, write_nack, write_receiver_report, write_sender_report,
+    ReportBlock, SenderInfo, TICK_US, write_nack, write_receiver_report, write_sender_report,
     write_transport_feedback,
 };
 use bedside_core::rtp::{SequenceNumber, Timestamp};
@@ -32,7 +32,10 @@ impl LoadedWorker {
             match duty {
                 Duty::Publish => self.send_frame(at, number, per_wakeup),
                 Duty::Report => self.send_report(at, number, per_wakeup),
-                Duty::Feedback => self.send_feedback(at, number, per_wakeup),
+                Duty::Feedback => {
+                    self.send_feedback(at, number, per_wakeup);
+                    self.sink.heard[number].clear();
+                }
                 Duty::Check => {
                     let check = self.clients[number].check();
                     self.deliver(at, number, check, per_wakeup);
@@ -100,6 +103,23 @@ impl LoadedWorker {
                 self.send_report(self.now, number, PER_WAKEUP);
                 self.send_feedback(self.now, number, PER_WAKEUP);
             }
+        }
+    }
+
+    /// Has everybody say once that its path takes no more than about so many thousand bits a second
+    /// (REMB, `draft-alvestrand-rmcat-remb-03` §2.2).
+    pub(crate) fn prepare_limit(&mut self, kbps: u16) {
+        self.wakeups.clear();
+        for number in 0..self.clients.len() {
+            let mut compound = Vec::new();
+            write_receiver_report(&mut compound, FEEDBACK_SSRC, &[]);
+            compound.extend_from_slice(&[0x8f, 206, 0, 4, 0, 0, 0, 1, 0, 0, 0, 0]);
+            compound.extend_from_slice(b"REMB");
+            let [high, low] = kbps.to_be_bytes();
+            // In units of 2^10.
+            compound.extend_from_slice(&[0, 10 << 2, high, low]);
+            let sealed = self.clients[number].seal_rtcp(&compound);
+            self.deliver(self.now, number, sealed, PER_WAKEUP);
         }
     }
 
@@ -227,24 +247,28 @@ impl LoadedWorker {
         }
     }
 
-    /// What a client has received of late, by transport-wide sequence number.
+    /// What a client has received since it fed back last, all of it a while after it was sent.
     fn send_feedback(&mut self, at: Instant, number: usize, per_wakeup: usize) {
         let is_subscriber = |reception: &super::Reception| reception.subscriber == number;
         let Some(media) = self.receptions.iter().find(|of| is_subscriber(of)) else {
             return;
         };
-        let arrivals: Vec<_> = (0..FEEDBACK_PACKETS)
-            .map(|packet| Some(packet * 8))
+        let heard = &self.sink.heard[number];
+        let Some((first, _)) = heard.first().copied() else {
+            return;
+        };
+        let arrivals: Vec<_> = heard
+            .iter()
+            .map(|(_, sent_us)| Some(u64::from(sent_us + DELAY_US) / TICK_US))
             .collect();
         let mut compound = Vec::new();
         write_receiver_report(&mut compound, FEEDBACK_SSRC, &[]);
-        let first = SequenceNumber(0);
         write_transport_feedback(
             &mut compound,
             FEEDBACK_SSRC,
             media.ssrc,
             0,
-            first,
+            SequenceNumber(first),
             &arrivals,
         );
         let sealed = self.clients[number].seal_rtcp(&compound);
@@ -264,8 +288,8 @@ const FEEDBACK_SSRC: u32 = 1;
 /// RFC 3550 §6.4.2.
 const BLOCKS_MAX: usize = 31;
 
-/// Packets in 100 ms of audio and video.
-const FEEDBACK_PACKETS: u64 = 17;
+/// How long a packet is under way to a client.
+const DELAY_US: u32 = 20_000;
 
 /// Datagrams in a wake-up of a busy worker.
 const PER_WAKEUP: usize = 32;
