@@ -38,6 +38,17 @@ fn check_offer(offer: &str) {
     let mut meanings = std::collections::BTreeMap::new();
     for section in offer.sections.iter().filter(|section| section.port != "0") {
         assert!(section.has("a=setup:actpass"));
+        // Whatever we send counts for the estimate of the path, audio too.
+        if section.media != "application" {
+            let feedback = section.values("a=rtcp-fb:");
+            assert!(feedback.iter().any(|line| line.ends_with(" transport-cc")));
+            let extensions = section.values("a=extmap:");
+            assert!(
+                extensions
+                    .iter()
+                    .any(|line| line.contains("transport-wide-cc"))
+            );
+        }
         for line in section
             .values("a=rtpmap:")
             .iter()
