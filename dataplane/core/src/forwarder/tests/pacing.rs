@@ -2,8 +2,10 @@
 //! whole.
 
 use super::harness::*;
-use crate::limits::{PACER_BURST_BYTES_MIN, PACER_QUEUE_KEY_FRAME_MAX, PACER_QUEUE_MAX};
-use crate::rtcp::{Packet, packets, write_nack, write_receiver_report};
+use crate::limits::{
+    ESTIMATE_START_BPS, PACER_BURST_BYTES_MIN, PACER_QUEUE_KEY_FRAME_MAX, PACER_QUEUE_MAX,
+};
+use crate::rtcp::{Packet, packets, write_nack, write_receiver_report, write_transport_feedback};
 use crate::rtp::SequenceNumber;
 use bedside_protocol::{Command, Event, Layer, Track};
 use proptest::prelude::*;
@@ -322,6 +324,68 @@ fn every_packet_has_a_transport_wide_number_and_none_is_given_twice() {
     for pair in numbers.windows(2) {
         assert_eq!(pair[1], pair[0].wrapping_add(1));
     }
+}
+
+/// Transport-wide feedback about what the client received, which took `delay_ms`.
+fn feed_back(call: &mut Call, count: &mut u8, arrivals: &mut Vec<(u16, u64)>) {
+    let Some((base, _)) = arrivals.first().copied() else {
+        return;
+    };
+    let statuses: Vec<_> = arrivals.iter().map(|(_, at_ms)| Some(at_ms * 4)).collect();
+    let base = SequenceNumber(base);
+    call.world.control(2, |out| {
+        write_receiver_report(out, 7, &[]);
+        write_transport_feedback(out, 7, VIDEO_SSRC, *count, base, &statuses);
+    });
+    *count = count.wrapping_add(1);
+    arrivals.clear();
+}
+
+#[test]
+fn probes_are_seen_on_the_wire_with_numbers_of_their_own() {
+    let mut call = Call::new();
+    let (mut count, mut arrivals) = (0, Vec::new());
+    let (mut numbers, mut rtx, mut repeated) = (Vec::new(), Vec::new(), 0);
+    for step in 0..3_000_u64 {
+        if step % 33 == 0 {
+            call.frame(step == 0, 2, 900);
+        }
+        if step % 20 == 0 {
+            call.speak();
+        }
+        call.world.advance(1);
+        for packet in call.world.take(2) {
+            let number = transport_sequence(&packet);
+            numbers.push(number);
+            arrivals.push((number, step + 25));
+            if packet.ssrc == RTX_SSRC {
+                assert_eq!(packet.payload_type, 101);
+                repeated += usize::from(!packet.payload.is_empty());
+                rtx.push(packet.index);
+            }
+        }
+        if step % 50 == 49 {
+            feed_back(&mut call, &mut count, &mut arrivals);
+        }
+    }
+    assert!(
+        numbers
+            .windows(2)
+            .all(|pair| pair[1] == pair[0].wrapping_add(1))
+    );
+    let statistics = call.world.forwarder.statistics();
+    assert!(statistics.probed >= 2, "{statistics:?}");
+    let events = call.world.take_events();
+    let estimate = events.iter().rev().find_map(|event| match event {
+        Event::Statistics { peers, .. } => peers.iter().find_map(|peer| peer.estimate_bps),
+        _ => None,
+    });
+    assert!(estimate > Some(ESTIMATE_START_BPS), "{estimate:?}");
+    assert_eq!(statistics.probed, u64::try_from(rtx.len()).expect("few"));
+    assert!(repeated > 0, "media is repeated before padding is sent");
+    assert!(rtx.windows(2).all(|pair| pair[1] == pair[0] + 1));
+    assert_eq!(statistics.seal_refused, 0);
+    assert!(call.world.client(2).replayed.is_empty());
 }
 
 #[derive(Clone, Debug)]
