@@ -453,10 +453,13 @@ impl Estimator {
     fn judge_loss(&mut self, now_us: u64) {
         let target_bps = self.rate.target_bps();
         let delivered_bps = self.delivered.bps(i64::MIN);
-        match self
-            .loss
-            .evaluate(now_us, self.latest.sent_us, target_bps, delivered_bps)
-        {
+        match self.loss.evaluate(
+            now_us,
+            self.latest.sent_us,
+            target_bps,
+            delivered_bps,
+            self.application_limited,
+        ) {
             Some(Verdict::Try(bps)) => self.rate.set(bps),
             Some(Verdict::Restore(bps)) => self.rate.set(bps.max(target_bps)),
             None => {}

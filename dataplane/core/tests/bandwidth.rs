@@ -44,6 +44,11 @@ fn jitter_is_no_queue() {
 }
 
 #[test]
+fn a_frame_that_leaves_in_a_burst_is_no_queue() {
+    check("in bursts", 1..2);
+}
+
+#[test]
 fn a_cell_is_followed() {
     for seed in 1..9 {
         assert_goal(&run(&lte(seed), seed), seed);

@@ -30,6 +30,9 @@ pub(crate) struct Scenario {
     pub(crate) after_gap_ms: u64,
     /// Extra delay that each packet takes, up to; order is kept.
     pub(crate) jitter_ms: u64,
+    /// Media comes in frames this far apart and leaves at 2.5 times the pacing rate, as the
+    /// forwarder's pacer sends it; 0 for a steady stream.
+    pub(crate) frame_ms: u64,
     /// What there is to send, besides probes.
     pub(crate) media_bps: u64,
     pub(crate) wanted_bps: u64,
@@ -49,6 +52,7 @@ impl Scenario {
             gap: 0..0,
             after_gap_ms: 0,
             jitter_ms: 0,
+            frame_ms: 0,
             media_bps: u64::MAX,
             wanted_bps: 12_000_000,
         }
@@ -89,6 +93,10 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         Scenario {
             policer: Some((1_500_000, 50_000)),
             ..steady("policer 1.5 Mbit/s, 50 kB", 20_000_000)
+        },
+        Scenario {
+            frame_ms: 33,
+            ..steady("2 Mbit/s, frames in bursts", 2_000_000)
         },
         Scenario {
             one_way_ms: 300,
@@ -370,7 +378,19 @@ pub(crate) fn run(scenario: &Scenario, seed: u64) -> Run {
                 budget_bits: PACKET_BITS,
             });
         }
-        media_bits = (media_bits + scenario.media_bps as f64 / 1e3).min(200_000.0);
+        let (target_bps, pacing_bps) = (estimator.target_bps(), estimator.pacing_bps());
+        let mut leaving_bps = pacing_bps as f64;
+        if scenario.frame_ms == 0 {
+            media_bits = (media_bits + scenario.media_bps as f64 / 1e3).min(200_000.0);
+        } else {
+            if ms % scenario.frame_ms == 0 {
+                let frame_bps = target_bps.min(scenario.media_bps);
+                media_bits += frame_bps as f64 * scenario.frame_ms as f64 / 1e3;
+            }
+            if pacing_bps == target_bps {
+                leaving_bps *= 2.5;
+            }
+        }
         if let Some(sending) = &mut probing {
             sending.budget_bits += sending.probe.bps as f64 / 1e3;
             while sending.budget_bits >= PACKET_BITS {
@@ -384,13 +404,13 @@ pub(crate) fn run(scenario: &Scenario, seed: u64) -> Run {
                 probing = None;
             }
         } else {
-            budget_bits = (budget_bits + estimator.pacing_bps() as f64 / 1e3).min(20_000.0);
+            budget_bits = (budget_bits + leaving_bps / 1e3).min(20_000.0);
             while budget_bits >= PACKET_BITS && media_bits >= PACKET_BITS {
                 budget_bits -= PACKET_BITS;
                 media_bits -= PACKET_BITS;
                 outgoing.push(None);
             }
-            let limited = media_bits < PACKET_BITS;
+            let limited = scenario.frame_ms == 0 && media_bits < PACKET_BITS;
             estimator.set_application_limited(at(now_us), limited);
         }
         for probe in outgoing.drain(..) {

@@ -159,6 +159,7 @@ impl Loss {
         latest_us: u64,
         target_bps: f64,
         delivered_bps: Option<f64>,
+        application_limited: bool,
     ) -> Option<Verdict> {
         let count = self.interval.arrived + self.interval.lost;
         let lasted_us = latest_us.saturating_sub(self.interval.begin_us);
@@ -175,7 +176,14 @@ impl Loss {
         let (n, lost) = (f64::from(count), f64::from(self.interval.lost));
         let share = lost / n;
         self.smoothed += SMOOTHING * (share - self.smoothed);
-        let verdict = self.judge(now_us, n, lost, target_bps, delivered_bps);
+        let verdict = self.judge(
+            now_us,
+            n,
+            lost,
+            target_bps,
+            delivered_bps,
+            application_limited,
+        );
         match verdict {
             // What is on its way was sent at the old rate.
             Some(_) => self.begin(now_us),
@@ -197,6 +205,7 @@ impl Loss {
         lost: f64,
         target_bps: f64,
         delivered_bps: Option<f64>,
+        application_limited: bool,
     ) -> Option<Verdict> {
         let share = lost / n;
         if let Some(trial) = self.trial.take() {
@@ -218,7 +227,14 @@ impl Loss {
         let expected = n * self.own;
         // Losses vary as if each packet drew its lot, or more: bursts.
         let noise = SIGMAS * (expected * BURSTINESS + 1.0).sqrt();
-        if lost > expected + noise && share - self.own > EXCESS_MIN {
+        // Less than what is allowed was sent, and that was never too much before: a trial would take
+        // from media what probably is the link's own.
+        let excess_min = if application_limited {
+            HEAVY
+        } else {
+            EXCESS_MIN
+        };
+        if lost > expected + noise && share - self.own > excess_min {
             let delivered_bps = delivered_bps?.min(target_bps);
             let at_bps = delivered_bps * BELOW;
             self.trial = Some(Trial {

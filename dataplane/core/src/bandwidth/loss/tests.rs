@@ -11,7 +11,7 @@ fn interval(loss: &mut Loss, now_us: &mut u64, lost: u64, target_bps: f64) -> Op
         }
     }
     let delivered = target_bps * (100 - lost) as f64 / 100.0;
-    loss.evaluate(*now_us, *now_us, target_bps, Some(delivered))
+    loss.evaluate(*now_us, *now_us, target_bps, Some(delivered), false)
 }
 
 #[test]
@@ -53,6 +53,23 @@ fn an_outage_is_no_loss() {
             loss.arrived(now, false);
         }
     }
-    assert_eq!(loss.evaluate(now, now, 1e6, Some(6e5)), None);
+    assert_eq!(loss.evaluate(now, now, 1e6, Some(6e5), false), None);
     assert!(loss.smoothed() < 0.01);
+}
+
+#[test]
+fn loss_of_a_sender_far_below_its_rate_is_the_links_own() {
+    let (mut loss, mut now) = (Loss::new(), 1);
+    for _ in 0..10 {
+        for index in 0..=100 {
+            now += 2_500;
+            if index % 10 == 3 {
+                loss.lost(now);
+            } else {
+                loss.arrived(now, false);
+            }
+        }
+        assert_eq!(loss.evaluate(now, now, 5e6, Some(8e5), true), None);
+    }
+    assert!(loss.own() > 0.05, "{}", loss.own());
 }
