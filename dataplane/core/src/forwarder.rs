@@ -15,6 +15,7 @@ mod congestion;
 mod equalise;
 mod hashing;
 mod key_frame_requests;
+mod layer_filter;
 mod layer_selection;
 mod nack;
 mod outgoing_header;

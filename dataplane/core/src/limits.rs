@@ -26,8 +26,20 @@ pub(crate) const CACHE_BYTES_MAX: usize = 2 << 20;
 
 /// Runs of consecutive numbering that a subscription remembers. A layer switch, a pause and a
 /// packet left out on purpose each begin one; what lies before the oldest is no longer
-/// retransmitted.
-pub(crate) const SEQUENCE_RUNS_MAX: usize = 32;
+/// retransmitted. Where each picture has a layer that is left out, it is a second of 60 frames.
+pub(crate) const SEQUENCE_RUNS_MAX: usize = 64;
+
+/// Changes of a subscription's layers of which the time is remembered, for packets that come
+/// late. Up and down and up again within a second.
+pub(crate) const LAYER_CHANGES_REMEMBERED: usize = 8;
+
+/// Pictures left out of a subscription that are remembered, for their packets that come late: a
+/// second of 30 frames of which every other is left out.
+pub(crate) const PICTURES_LEFT_OUT_REMEMBERED: usize = 16;
+
+/// Empty packets sent in the place of something left out that are remembered, so that a
+/// retransmission is empty too.
+pub(crate) const BLANKS_REMEMBERED: usize = 8;
 
 /// A publisher's sequence numbers that jump further than this within a layer begin anew, like a
 /// switch, instead of leaving a gap: no retransmission can fill it.

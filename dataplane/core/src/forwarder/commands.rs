@@ -271,6 +271,8 @@ impl Forwarder {
             let slot = &mut track.layers[layer.index()];
             match (slot.as_mut(), encoding) {
                 (None, None) => {}
+                // A spatial layer of the one stream that there still is.
+                (Some(known), None) if known.within_stream && wanted.encodings.len() == 1 => {}
                 (Some(_), None) => {
                     *slot = None;
                     if let Some(streams) = &mut streams {
@@ -290,6 +292,7 @@ impl Forwarder {
                     }
                     known.rtx_ssrc = encoding.rtx_ssrc.or(known.rtx_ssrc);
                     known.encoding = *encoding;
+                    known.within_stream = false;
                 }
             }
             let Some(known) = slot else {
@@ -455,7 +458,7 @@ impl Forwarder {
             && track.kind() == MediaKind::Video
         {
             for layer in track.layers.iter_mut().flatten() {
-                if layer.activity.active {
+                if layer.activity.active && !layer.within_stream {
                     layer.key_frames.request();
                 }
             }

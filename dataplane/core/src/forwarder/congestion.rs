@@ -132,10 +132,14 @@ impl Forwarder {
                 && let Some(awaited) = subscription.awaited()
             {
                 let of = subscription.track;
-                if let Some(layer) = self.tracks.get_mut(of).and_then(|it| it.layer_mut(awaited)) {
+                if let Some(layer) = self
+                    .tracks
+                    .get_mut(of)
+                    .and_then(|it| it.stream_mut(awaited))
+                {
                     layer.key_frames.request();
                 }
-                self.announce_layer(heaviest);
+                self.announce_layer(now, heaviest);
                 self.arm_track(now, of);
             }
         }

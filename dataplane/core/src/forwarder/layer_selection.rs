@@ -115,21 +115,34 @@ impl Forwarder {
                 subscription.stop();
             }
         } else {
+            subscription.set_scalable(track.is_scalable());
             let layer = select_layer(track.active(), subscription.wanted.layer_max);
             subscription.set_target(layer.map(Target::full_rate));
             if subscription.kind == MediaKind::Video
                 && let Some(awaited) = subscription.awaited()
-                && let Some(layer) = track.layer_mut(awaited)
+                && let Some(layer) = track.stream_mut(awaited)
             {
                 layer.key_frames.request();
             }
         }
-        self.announce_layer(handle);
+        self.announce_layer(now, handle);
         self.arm_track(now, of);
     }
 
     /// Tells the control plane when the layer that a subscriber is sent changed.
-    pub(super) fn announce_layer(&mut self, handle: Handle<Subscription>) {
+    pub(super) fn announce_layer(&mut self, now: Instant, handle: Handle<Subscription>) {
+        let Some(subscription) = self.subscriptions.get_mut(handle) else {
+            return;
+        };
+        if subscription.take_missed_start()
+            && let Some(track) = self.tracks.get_mut(subscription.track)
+            && let Some(awaited) = subscription.awaited()
+            && let Some(layer) = track.stream_mut(awaited)
+        {
+            layer.key_frames.request();
+            let of = subscription.track;
+            self.arm_track(now, of);
+        }
         let Some(subscription) = self.subscriptions.get_mut(handle) else {
             return;
         };

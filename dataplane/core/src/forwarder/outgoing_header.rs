@@ -1,9 +1,11 @@
 //! The header of a packet to a subscriber: its ids, its numbers, its times.
 
+use super::layer_selection::Target;
 use super::packet_cache::{CachedPacket, passed_extensions};
 use super::sequence_map::Offsets;
 use crate::rtp::{
-    ExtensionForm, FixedHeader, SequenceNumber, Timestamp, begin_header, finish_header,
+    DESCRIPTOR_BYTES_MAX, DescriptorReader, ExtensionForm, FixedHeader, PassedExtension,
+    SequenceNumber, Timestamp, begin_header, finish_header,
 };
 use bedside_protocol::{ExtensionIds, Mid};
 use std::ops::Range;
@@ -16,6 +18,8 @@ pub(super) struct Identity {
     /// Extended sequence number.
     pub(super) index: u64,
     pub(super) offsets: Offsets,
+    /// The highest layers that are forwarded, where some are not.
+    pub(super) limits: Option<Target>,
 }
 
 /// A header that was written.
@@ -43,6 +47,7 @@ impl HeaderWriter<'_> {
         &mut self,
         templates: &HeaderTemplates,
         packet: &CachedPacket<'_>,
+        descriptors: &DescriptorReader,
         identity: &Identity,
     ) -> Written {
         let start = self.headers.len();
@@ -52,8 +57,14 @@ impl HeaderWriter<'_> {
             self.headers.extend_from_slice(&template.whole);
             template
         } else {
-            let passed = passed_extensions(packet.extensions)
-                .filter_map(|(extension, data)| Some((extension.id(self.ids)?, data)));
+            let rewritten = rewrite_descriptor(packet, descriptors, identity);
+            let passed = passed_extensions(packet.extensions).filter_map(|(extension, data)| {
+                let data = match &rewritten {
+                    Some((own, bytes)) if extension == DEPENDENCY => &own[..*bytes],
+                    _ => data,
+                };
+                Some((extension.id(self.ids)?, data))
+            });
             let template = templates.choose(passed.clone());
             self.headers.extend_from_slice(&template.bytes);
             for (id, data) in passed {
@@ -63,7 +74,10 @@ impl HeaderWriter<'_> {
             template
         };
         let timestamp = packet.facts.timestamp.offset_by(identity.offsets.timestamp);
-        self.number(start, template, packet.facts.marker, timestamp, identity)
+        // A picture ends with the highest spatial layer that is forwarded.
+        let limits = identity.limits.map(|limits| limits.spatial);
+        let marker = packet.facts.marker || limits.is_some() && packet.facts.ends == limits;
+        self.number(start, template, marker, timestamp, identity)
     }
 
     /// Appends the header of a packet that has nothing but padding.
@@ -109,6 +123,25 @@ impl HeaderWriter<'_> {
             transport_sequence,
         }
     }
+}
+
+/// The dependency descriptor of a packet in a subscriber's numbers, if it has one and that differs.
+fn rewrite_descriptor(
+    packet: &CachedPacket<'_>,
+    descriptors: &DescriptorReader,
+    identity: &Identity,
+) -> Option<([u8; DESCRIPTOR_BYTES_MAX], usize)> {
+    let offset = identity.offsets.frame_number;
+    if offset == 0 && identity.limits.is_none() {
+        return None;
+    }
+    let mut passed = passed_extensions(packet.extensions);
+    let (_, data) = passed.find(|(extension, _)| *extension == DEPENDENCY)?;
+    let limits = identity.limits;
+    let limits = limits.map(|limits| (limits.spatial as u8, limits.temporal));
+    let mut out = [0; DESCRIPTOR_BYTES_MAX];
+    let bytes = descriptors.rewrite(data, offset, limits, &mut out)?;
+    Some((out, bytes))
 }
 
 /// What the headers of a subscription have in common, in either form of the extension.
@@ -211,3 +244,5 @@ pub(super) fn absolute_send_time(ntp: u64) -> [u8; 3] {
     let [.., b0, b1, b2] = (ntp >> 14).to_be_bytes();
     [b0, b1, b2]
 }
+
+const DEPENDENCY: PassedExtension = PassedExtension::DependencyDescriptor;

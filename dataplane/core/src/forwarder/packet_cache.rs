@@ -12,7 +12,8 @@
 use crate::limits::{
     CACHE_BYTES_MAX, CACHE_BYTES_MIN, CACHE_PACKETS_MAX, CACHE_PACKETS_MIN, CACHE_RETENTION,
 };
-use crate::rtp::{PassedExtension, Timestamp, Vp8Descriptor};
+use crate::rtp::{PassedExtension, PictureId, Timestamp, Vp8Descriptor, Vp9Descriptor};
+use bedside_protocol::Layer;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -22,9 +23,42 @@ pub(super) struct PacketFacts {
     pub(super) timestamp: Timestamp,
     pub(super) marker: bool,
     /// As it was parsed; the counters in the bytes are whatever a subscriber was served last.
-    pub(super) vp8: Option<Vp8Descriptor>,
+    pub(super) descriptor: Option<PayloadDescriptor>,
+    /// The spatial layer of the frame that the packet ends, if it ends one.
+    pub(super) ends: Option<Layer>,
     /// The payload is RED; where its primary encoding starts.
     pub(super) red_primary_start: Option<usize>,
+}
+
+/// A payload descriptor whose counters a subscriber gets its own of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum PayloadDescriptor {
+    Vp8(Vp8Descriptor),
+    Vp9(Vp9Descriptor),
+}
+
+impl PayloadDescriptor {
+    pub(super) fn picture_id(&self) -> Option<PictureId> {
+        match self {
+            Self::Vp8(vp8) => vp8.picture_id,
+            Self::Vp9(vp9) => vp9.picture_id,
+        }
+    }
+
+    pub(super) fn tl0_picture_index(&self) -> Option<u8> {
+        match self {
+            Self::Vp8(vp8) => vp8.tl0_picture_index,
+            Self::Vp9(vp9) => vp9.tl0_picture_index,
+        }
+    }
+
+    /// Writes the counters, moved by the offsets, into the payload that it was parsed from.
+    pub(super) fn rewrite(&self, payload: &mut [u8], picture_id_offset: u16, tl0_offset: u8) {
+        match self {
+            Self::Vp8(vp8) => vp8.rewrite(payload, picture_id_offset, tl0_offset),
+            Self::Vp9(vp9) => vp9.rewrite(payload, picture_id_offset, tl0_offset),
+        }
+    }
 }
 
 /// A cached packet, for writing it on.

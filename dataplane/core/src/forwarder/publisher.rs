@@ -14,7 +14,7 @@ use super::speakers::LevelMeter;
 use super::subscriber::Subscription;
 use super::timers::Armed;
 use crate::limits::{LAYER_SILENCE, LAYER_SILENCE_FRAMES, TRACK_SILENCE};
-use crate::rtp::{PictureId, Timestamp};
+use crate::rtp::{DescriptorReader, FrameLayers, PictureId, Timestamp};
 use bedside_protocol::{self as protocol, Encoding, Generation, Layer, LayerActivity, MediaKind};
 use std::time::{Duration, Instant};
 
@@ -69,6 +69,13 @@ pub(super) struct Arrival {
     pub(super) empty: bool,
     pub(super) picture_id: Option<PictureId>,
     pub(super) tl0_picture_index: Option<u8>,
+    /// Of its dependency descriptor.
+    pub(super) frame_number: Option<u16>,
+    /// Where its stream tells layers apart.
+    pub(super) frame: Option<FrameLayers>,
+    /// Subscribers count pictures without those that are left out. Others name their references by
+    /// their distance, which stays.
+    pub(super) renumbered: bool,
 }
 
 impl Track {
@@ -114,6 +121,37 @@ impl Track {
         self.wanted.codec.kind()
     }
 
+    /// Whether its one stream has several spatial layers.
+    pub(super) fn is_scalable(&self) -> bool {
+        self.layers
+            .iter()
+            .flatten()
+            .any(|layer| layer.within_stream)
+    }
+
+    /// The layer whose stream carries `layer`.
+    pub(super) fn stream_of(&self, layer: Layer) -> Layer {
+        match &self.wanted.encodings[..] {
+            [only] => only.layer,
+            _ => layer,
+        }
+    }
+
+    /// The stream that carries `layer`.
+    pub(super) fn stream_mut(&mut self, layer: Layer) -> Option<&mut PublishedLayer> {
+        self.layer_mut(self.stream_of(layer))
+    }
+
+    /// The track's one stream has spatial layers up to `highest`.
+    pub(super) fn add_spatial_layers(&mut self, highest: Layer) {
+        if self.wanted.encodings.len() != 1 {
+            return;
+        }
+        for layer in Layer::ALL.into_iter().filter(|layer| *layer <= highest) {
+            self.layers[layer.index()].get_or_insert_with(|| PublishedLayer::within_stream(layer));
+        }
+    }
+
     pub(super) fn layer(&self, layer: Layer) -> Option<&PublishedLayer> {
         self.layers[layer.index()].as_ref()
     }
@@ -130,15 +168,21 @@ impl Track {
         active
     }
 
-    /// For [`protocol::Event::TrackLayers`].
+    /// For [`protocol::Event::TrackLayers`]. Of one stream a subscriber needs the layers below too.
     pub(super) fn activity(&self) -> Vec<LayerActivity> {
+        let mut below_bps = 0;
+        let scalable = self.is_scalable();
         self.layers
             .iter()
             .flatten()
             .filter(|layer| layer.activity.active)
-            .map(|layer| LayerActivity {
-                layer: layer.encoding.layer,
-                bitrate_bps: layer.bitrate_bps,
+            .map(|layer| {
+                let bitrate_bps = layer.bitrate_bps + below_bps;
+                below_bps = if scalable { bitrate_bps } else { 0 };
+                LayerActivity {
+                    layer: layer.encoding.layer,
+                    bitrate_bps,
+                }
             })
             .collect()
     }
@@ -175,6 +219,8 @@ impl Track {
         layer: Option<Layer>,
         active: ActiveLayers,
     ) -> bool {
+        let highest = Layer::ALL.into_iter().rev().find(|it| active.contains(*it));
+        self.add_spatial_layers(highest.unwrap_or_default());
         let mut changed = false;
         for state in self.layers.iter_mut().flatten() {
             let is_active = active.contains(state.encoding.layer);
@@ -229,6 +275,8 @@ impl Track {
 
 pub(super) struct PublishedLayer {
     pub(super) encoding: Encoding,
+    /// It is a spatial layer of the track's one stream, and has none of its own.
+    pub(super) within_stream: bool,
     /// Announced or learnt.
     pub(super) ssrc: Option<u32>,
     pub(super) rtx_ssrc: Option<u32>,
@@ -240,6 +288,7 @@ pub(super) struct PublishedLayer {
     pub(super) cache: PacketCache,
     pub(super) key_frames: KeyFrameRequests,
     pub(super) clock: Option<SenderClock>,
+    pub(super) descriptors: DescriptorReader,
     pub(super) activity: Activity,
     /// H.264: parameter sets have been seen in the stream, so that a picture is no start without.
     pub(super) parameters_in_band: bool,
@@ -253,6 +302,7 @@ impl PublishedLayer {
     pub(super) fn new(encoding: Encoding) -> Self {
         Self {
             encoding,
+            within_stream: false,
             ssrc: encoding.ssrc,
             rtx_ssrc: encoding.rtx_ssrc,
             epoch: 0,
@@ -261,10 +311,24 @@ impl PublishedLayer {
             cache: PacketCache::default(),
             key_frames: KeyFrameRequests::default(),
             clock: None,
+            descriptors: DescriptorReader::default(),
             activity: Activity::default(),
             parameters_in_band: false,
             bitrate_bps: 0,
             received_bytes: 0,
+        }
+    }
+
+    fn within_stream(layer: Layer) -> Self {
+        let encoding = Encoding {
+            layer,
+            rid: None,
+            ssrc: None,
+            rtx_ssrc: None,
+        };
+        Self {
+            within_stream: true,
+            ..Self::new(encoding)
         }
     }
 
@@ -280,6 +344,7 @@ impl PublishedLayer {
         self.nack = NackGenerator::default();
         self.cache = PacketCache::default();
         self.clock = None;
+        self.descriptors = DescriptorReader::default();
         self.activity.frame = None;
         true
     }

@@ -1,15 +1,16 @@
 //! The first half of a batch: open each datagram, find its stream, keep it for who gets it.
 
+use super::layer_filter::spatial_layer;
 use super::nack::Arrived;
-use super::packet_cache::{Inserted, PacketFacts};
+use super::packet_cache::{Inserted, PacketFacts, PayloadDescriptor};
 use super::peer::{Peer, StreamOf, smooth};
 use super::publisher::{Arrival, PublishedLayer, Track};
 use super::stream_lookup::learn;
 use super::{Forwarder, Handle, MediaDatagram, MediaPeer, Timer};
 use crate::limits::SPEAKER_INTERVAL;
 use crate::rtp::{
-    Header, KeyFrame, ReceivedExtensions, Red, SequenceNumber, Vp8Descriptor, elements,
-    find_key_frame,
+    FrameLayers, Header, KeyFrame, PassedExtension, ReceivedExtensions, Red, SequenceNumber,
+    Vp8Descriptor, Vp9Descriptor, elements, find_key_frame,
 };
 use bedside_protocol::{Codec, MediaKind};
 use std::time::Instant;
@@ -25,10 +26,19 @@ struct Incoming<'a> {
     payload: &'a [u8],
 }
 
+/// What a packet says of its frame, in its payload descriptor or in its dependency descriptor.
+#[derive(Clone, Copy, Default)]
+struct Frame {
+    layers: Option<FrameLayers>,
+    /// How many spatial layers its stream has, if it says so.
+    spatial_layers: Option<u8>,
+    number: Option<u16>,
+}
+
 /// What a payload is to the track that it came for.
 struct Payload<'a> {
     bytes: &'a [u8],
-    vp8: Option<Vp8Descriptor>,
+    descriptor: Option<PayloadDescriptor>,
     red_primary_start: Option<usize>,
     key_frame: KeyFrame,
 }
@@ -110,7 +120,8 @@ impl Forwarder {
         let Some((sequence, payload)) = self.count_and_number(now, packet) else {
             return;
         };
-        if !self.keep(now, publisher, packet, sequence, &payload) {
+        let frame = self.read_frame(packet, &payload);
+        if !self.keep(now, publisher, packet, sequence, &payload, frame) {
             return;
         }
         let Some(track) = self.tracks.get_mut(handle) else {
@@ -126,19 +137,26 @@ impl Forwarder {
         if track.batch.len() == 1 {
             self.scratch.tracks.push(handle);
         }
+        let descriptor = payload.descriptor.as_ref();
         self.scratch.arrivals.push(Arrival {
             layer,
             sequence,
             timestamp: packet.header.timestamp,
             starts,
             empty,
-            picture_id: payload.vp8.and_then(|vp8| vp8.picture_id),
-            tl0_picture_index: payload.vp8.and_then(|vp8| vp8.tl0_picture_index),
+            picture_id: descriptor.and_then(PayloadDescriptor::picture_id),
+            tl0_picture_index: descriptor.and_then(PayloadDescriptor::tl0_picture_index),
+            frame_number: frame.number,
+            frame: frame.layers,
+            renumbered: matches!(descriptor, Some(PayloadDescriptor::Vp8(_))),
         });
         if empty {
             return;
         }
-        let changed = track.heard(now, layer, packet.header.timestamp);
+        let mut changed = track.heard(now, layer, packet.header.timestamp);
+        if frame.spatial_layers.is_some() || frame.layers.is_some_and(|it| it.spatial > 0) {
+            changed |= hear_spatial_layers(now, track, packet, frame);
+        }
         if kind == MediaKind::Audio {
             self.hear(now, handle, sequence, packet, clock_hz);
         }
@@ -190,6 +208,39 @@ impl Forwarder {
         Some((sequence, interpret(track, types.media, bytes)))
     }
 
+    /// What a packet says of its frame. The payload's own descriptor tells layers apart where the
+    /// codec has one, a dependency descriptor elsewhere.
+    fn read_frame(&mut self, packet: &Incoming<'_>, payload: &Payload<'_>) -> Frame {
+        let own = match &payload.descriptor {
+            Some(PayloadDescriptor::Vp8(vp8)) => Frame {
+                layers: vp8.layers(packet.header.marker),
+                ..Frame::default()
+            },
+            Some(PayloadDescriptor::Vp9(vp9)) => Frame {
+                layers: Some(vp9.layers()),
+                spatial_layers: vp9.spatial_layers,
+                number: None,
+            },
+            None => Frame::default(),
+        };
+        let Some(data) = packet.extensions.passed[PassedExtension::DependencyDescriptor as usize]
+        else {
+            return own;
+        };
+        let track = self.tracks.get_mut(packet.stream.track);
+        let read = track
+            .and_then(|track| track.layer_mut(packet.stream.layer))
+            .and_then(|layer| layer.descriptors.read(data));
+        match read {
+            Some(descriptor) => Frame {
+                layers: own.layers.or(Some(descriptor.layers)),
+                spatial_layers: own.spatial_layers.or(descriptor.spatial_layers),
+                number: Some(descriptor.frame_number),
+            },
+            None => own,
+        }
+    }
+
     /// Puts a packet into its layer's cache and notices what is missing. Whether it is the first
     /// of its number.
     fn keep(
@@ -199,6 +250,7 @@ impl Forwarder {
         packet: &Incoming<'_>,
         sequence: u64,
         payload: &Payload<'_>,
+        frame: Frame,
     ) -> bool {
         let Some(track) = self.tracks.get_mut(packet.stream.track) else {
             return false;
@@ -210,7 +262,11 @@ impl Forwarder {
         let facts = PacketFacts {
             timestamp: packet.header.timestamp,
             marker: packet.header.marker,
-            vp8: payload.vp8,
+            descriptor: payload.descriptor,
+            ends: frame
+                .layers
+                .filter(|layers| layers.ends)
+                .map(|layers| spatial_layer(&layers)),
             red_primary_start: payload.red_primary_start,
         };
         let passed = &packet.extensions.passed;
@@ -282,7 +338,7 @@ fn restore<'a>(layer: &PublishedLayer, payload: &'a [u8]) -> Option<(u64, &'a [u
 fn interpret<'a>(track: &Track, payload_type: u8, bytes: &'a [u8]) -> Payload<'a> {
     let nothing = Payload {
         bytes: &[],
-        vp8: None,
+        descriptor: None,
         red_primary_start: None,
         key_frame: KeyFrame::No,
     };
@@ -292,9 +348,9 @@ fn interpret<'a>(track: &Track, payload_type: u8, bytes: &'a [u8]) -> Payload<'a
         return match Red::parse(bytes) {
             Some(red) if red.payload_type == types.media && !red.primary.is_empty() => Payload {
                 bytes,
-                vp8: None,
                 red_primary_start: Some(red.primary.start),
                 key_frame: KeyFrame::Start,
+                ..nothing
             },
             _ => nothing,
         };
@@ -302,26 +358,75 @@ fn interpret<'a>(track: &Track, payload_type: u8, bytes: &'a [u8]) -> Payload<'a
     if payload_type != types.media || bytes.is_empty() {
         return nothing;
     }
-    let vp8 = (codec == Codec::Vp8).then(|| Vp8Descriptor::parse(bytes));
-    match vp8 {
-        Some(None) => nothing,
-        Some(Some(vp8)) => Payload {
-            bytes,
-            vp8: Some(vp8),
-            red_primary_start: None,
-            key_frame: if vp8.starts_key_frame {
-                KeyFrame::Start
-            } else {
-                KeyFrame::No
-            },
+    let (descriptor, starts) = match codec {
+        Codec::Vp8 => match Vp8Descriptor::parse(bytes) {
+            Some(vp8) => (PayloadDescriptor::Vp8(vp8), vp8.starts_key_frame),
+            None => return nothing,
         },
-        None => Payload {
-            bytes,
-            vp8: None,
-            red_primary_start: None,
-            key_frame: find_key_frame(codec, bytes),
+        Codec::Vp9 => match Vp9Descriptor::parse(bytes) {
+            Some(vp9) => (PayloadDescriptor::Vp9(vp9), vp9.starts_key_frame()),
+            None => return nothing,
+        },
+        _ => {
+            return Payload {
+                bytes,
+                key_frame: find_key_frame(codec, bytes),
+                ..nothing
+            };
+        }
+    };
+    Payload {
+        bytes,
+        descriptor: Some(descriptor),
+        red_primary_start: None,
+        key_frame: if starts {
+            KeyFrame::Start
+        } else {
+            KeyFrame::No
         },
     }
+}
+
+/// Media of a stream with several spatial layers arrived: counts it for its own. Whether the set of
+/// active layers changed.
+fn hear_spatial_layers(
+    now: Instant,
+    track: &mut Track,
+    packet: &Incoming<'_>,
+    frame: Frame,
+) -> bool {
+    let own = frame.layers.unwrap_or_default();
+    let is_new = !track.is_scalable();
+    let announced = frame
+        .spatial_layers
+        .map_or(0, |count| count.saturating_sub(1));
+    let highest = FrameLayers {
+        spatial: own.spatial.max(announced),
+        ..own
+    };
+    track.add_spatial_layers(spatial_layer(&highest));
+    let mut changed = false;
+    // What is announced counts as received at first: nobody's first picture is to be a small one
+    // because it came in parts.
+    for layer in track.layers.iter_mut().flatten() {
+        if is_new && layer.within_stream {
+            layer.activity.active = true;
+            layer.activity.heard_at = Some(now);
+            changed = true;
+        }
+    }
+    let layer = spatial_layer(&own);
+    if track.is_scalable() && layer != packet.stream.layer {
+        changed |= track.heard(now, layer, packet.header.timestamp);
+        let bytes = count(packet.payload.len());
+        if let Some(stream) = track.layer_mut(packet.stream.layer) {
+            stream.received_bytes = stream.received_bytes.saturating_sub(bytes);
+        }
+        if let Some(own) = track.layer_mut(layer) {
+            own.received_bytes += bytes;
+        }
+    }
+    changed
 }
 
 /// Whether a decoder can start here.

@@ -105,13 +105,17 @@ impl Forwarder {
         let Some(stream) = stream else {
             return;
         };
-        if let Some(layer) = self
-            .tracks
-            .get_mut(stream.track)
-            .and_then(|track| track.layer_mut(stream.layer))
+        let Some(track) = self.tracks.get_mut(stream.track) else {
+            return;
+        };
+        if let Some(layer) = track.layer_mut(stream.layer)
             && layer.activity.active
         {
             layer.stop();
+            let layers = track.layers.iter_mut().flatten();
+            layers
+                .filter(|layer| layer.within_stream)
+                .for_each(PublishedLayer::stop);
             self.layers_changed(now, stream.track);
         }
     }
@@ -216,7 +220,7 @@ impl Forwarder {
                 .tracks
                 .get_mut(track)
                 .filter(|track| track.kind() == MediaKind::Video)
-                .and_then(|track| track.layer_mut(layer))
+                .and_then(|track| track.stream_mut(layer))
         {
             state.key_frames.request();
             self.arm_track(now, track);

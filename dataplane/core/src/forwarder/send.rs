@@ -17,7 +17,9 @@ use super::{Forwarder, Handle, Timer};
 use crate::bandwidth::SentPacket;
 use crate::limits::{PROBE_REPEATS, RESEND_BYTES_PER_SECOND};
 use crate::rtcp::ReportBlock;
-use crate::rtp::{PADDING_FLAG, PassedExtension, SequenceNumber, rewrite_red_payload_types};
+use crate::rtp::{
+    DescriptorReader, PADDING_FLAG, PassedExtension, SequenceNumber, rewrite_red_payload_types,
+};
 use crate::{PacketSink, Path};
 use bedside_protocol::{self as protocol, Layer, MediaKind};
 use bedside_srtp::limits::PADDING_BYTES_MAX;
@@ -63,6 +65,8 @@ enum Form {
         header: Written,
         /// The number that a retransmission repeats.
         original: Option<SequenceNumber>,
+        /// Empty, in the place of something left out.
+        blank: bool,
     },
     /// Sealed before, to be sent as it was; the subscriber's number.
     Sealed(u64),
@@ -154,7 +158,7 @@ impl Forwarder {
             self.seal(now, handle, sink);
             self.shed(now, handle);
             for subscription in &work.subscriptions {
-                self.announce_layer(*subscription);
+                self.announce_layer(now, *subscription);
             }
         }
         work.subscriptions.clear();
@@ -217,10 +221,10 @@ impl Forwarder {
                 let Some(place) = subscription.place(now, arrival, || track.clocks()) else {
                     continue;
                 };
-                let Some(packet) = track
-                    .layer_mut(arrival.layer)
-                    .and_then(|layer| layer.cache.find(arrival.sequence))
-                else {
+                let Some(state) = track.layer_mut(arrival.layer) else {
+                    continue;
+                };
+                let Some(packet) = state.cache.find(arrival.sequence) else {
                     continue;
                 };
                 if let Some(pacer) = &mut pacer {
@@ -234,7 +238,7 @@ impl Forwarder {
                             layer: arrival.layer,
                             sequence: arrival.sequence,
                             place,
-                            bytes: payload_bytes(&packet, &subscription.wanted),
+                            bytes: payload_bytes(&packet, subscription, place.out),
                             since: now,
                         });
                         self.statistics.paced += 1;
@@ -246,7 +250,7 @@ impl Forwarder {
                     &mut writer,
                     *of,
                     subscription,
-                    &packet,
+                    (&packet, &state.descriptors),
                     layer,
                     sequence,
                     place,
@@ -383,14 +387,15 @@ impl Forwarder {
             let Some(subscription) = subscriptions.get_mut(packet.subscription) else {
                 continue;
             };
-            let (layer, sequence, identity, header, original) = match packet.form {
+            let (layer, sequence, identity, header, original, blank) = match packet.form {
                 Form::Plain {
                     layer,
                     sequence,
                     identity,
                     header,
                     original,
-                } => (layer, sequence, identity, header, original),
+                    blank,
+                } => (layer, sequence, identity, header, original, blank),
                 Form::Sealed(out) => {
                     match send_again(out, subscription, path, sink) {
                         Some(bytes) => {
@@ -454,12 +459,15 @@ impl Forwarder {
             if packet.padding_bytes > 0 {
                 out[0] |= PADDING_FLAG;
             }
-            let payload = rewrite(
+            let mut payload = rewrite(
                 cached.prefixed_payload,
                 cached.facts,
                 identity.offsets,
                 &subscription.wanted,
             );
+            if blank {
+                payload.end = payload.start;
+            }
             // A retransmission says which packet it repeats just before the payload; what stands
             // there (of a RED payload that is stripped) is needed by others.
             let prefix = payload.start - PREFIX_BYTES..payload.start;
@@ -535,7 +543,8 @@ impl Placing<'_> {
     fn waited(&mut self, queued: &Queued) -> Option<Outgoing> {
         let subscription = self.subscriptions.get_mut(queued.subscription)?;
         let track = self.tracks.get_mut(subscription.track)?;
-        let packet = track.layer_mut(queued.layer)?.cache.find(queued.sequence)?;
+        let state = track.layer_mut(queued.layer)?;
+        let packet = state.cache.find(queued.sequence)?;
         subscription
             .headers
             .refresh(self.writer.ids, &subscription.wanted.mid);
@@ -543,7 +552,7 @@ impl Placing<'_> {
             &mut self.writer,
             queued.subscription,
             subscription,
-            &packet,
+            (&packet, &state.descriptors),
             queued.layer,
             queued.sequence,
             queued.place,
@@ -576,19 +585,25 @@ impl Placing<'_> {
         };
         let track = self.tracks.get_mut(subscription.track)?;
         let (layer, sequence, offsets) = subscription.map.find(resend.out)?;
+        let state = track.layer_mut(layer)?;
+        let packet = state.cache.find(sequence)?;
         let identity = Identity {
             payload_type: rtx,
             ssrc: rtx_ssrc,
             index: subscription.rtx_next,
             offsets,
+            limits: subscription.limits_at(packet.facts.timestamp),
         };
-        let packet = track.layer_mut(layer)?.cache.find(sequence)?;
-        let bytes = PREFIX_BYTES + payload_bytes(&packet, wanted);
+        let blank = subscription.was_blank(resend.out);
+        let bytes = PREFIX_BYTES + payload_bytes(&packet, subscription, resend.out);
         afford(bytes).then_some(())?;
         subscription.rtx_next += 1;
         let templates = &mut subscription.headers;
-        templates.refresh(self.writer.ids, &wanted.mid);
-        let header = self.writer.write(templates, &packet, &identity);
+        templates.refresh(self.writer.ids, &subscription.wanted.mid);
+        let descriptors = &state.descriptors;
+        let header = self
+            .writer
+            .write(templates, &packet, descriptors, &identity);
         Some(Outgoing {
             subscription: resend.subscription,
             track: subscription.track,
@@ -601,6 +616,7 @@ impl Placing<'_> {
                 identity,
                 header,
                 original: Some(SequenceNumber::of(resend.out)),
+                blank,
             },
         })
     }
@@ -640,6 +656,7 @@ impl Placing<'_> {
             ssrc: wanted.rtx_ssrc?,
             index: subscription.rtx_next,
             offsets: Offsets::default(),
+            limits: None,
         };
         subscription.rtx_next += 1;
         let templates = &mut subscription.headers;
@@ -661,7 +678,7 @@ fn write_media(
     writer: &mut HeaderWriter<'_>,
     of: Handle<Subscription>,
     subscription: &Subscription,
-    packet: &CachedPacket<'_>,
+    (packet, descriptors): (&CachedPacket<'_>, &DescriptorReader),
     layer: Layer,
     sequence: u64,
     place: Place,
@@ -675,12 +692,13 @@ fn write_media(
         ssrc: wanted.ssrc,
         index: place.out,
         offsets: place.offsets,
+        limits: subscription.limits_at(packet.facts.timestamp),
     };
-    let header = writer.write(&subscription.headers, packet, &identity);
+    let header = writer.write(&subscription.headers, packet, descriptors, &identity);
     Outgoing {
         subscription: of,
         track: subscription.track,
-        plain_bytes: header.range.len() + payload_bytes(packet, wanted),
+        plain_bytes: header.range.len() + payload_bytes(packet, subscription, place.out),
         padding_bytes: 0,
         fills_probe: false,
         form: Form::Plain {
@@ -689,6 +707,7 @@ fn write_media(
             identity,
             header,
             original: None,
+            blank: subscription.was_blank(place.out),
         },
     }
 }
@@ -736,8 +755,8 @@ fn rewrite(
 ) -> Range<usize> {
     let payload = &mut prefixed[PREFIX_BYTES..];
     let pass_red = passes_red(wanted.red_payload_type, facts);
-    if let Some(vp8) = &facts.vp8 {
-        vp8.rewrite(payload, offsets.picture_id, offsets.tl0_picture_index);
+    if let Some(descriptor) = &facts.descriptor {
+        descriptor.rewrite(payload, offsets.picture_id, offsets.tl0_picture_index);
     }
     if pass_red {
         rewrite_red_payload_types(payload, wanted.payload_types.media);
@@ -746,9 +765,12 @@ fn rewrite(
     range.start + PREFIX_BYTES..range.end + PREFIX_BYTES
 }
 
-/// Length of what a subscriber gets of a packet's payload.
-fn payload_bytes(packet: &CachedPacket<'_>, wanted: &protocol::Subscription) -> usize {
-    let pass_red = passes_red(wanted.red_payload_type, packet.facts);
+/// Length of what a subscriber gets of a packet's payload under the number `out`.
+fn payload_bytes(packet: &CachedPacket<'_>, subscription: &Subscription, out: u64) -> usize {
+    if subscription.was_blank(out) {
+        return 0;
+    }
+    let pass_red = passes_red(subscription.wanted.red_payload_type, packet.facts);
     let bytes = packet.prefixed_payload.len() - PREFIX_BYTES;
     payload_range(packet.facts, bytes, pass_red).len()
 }

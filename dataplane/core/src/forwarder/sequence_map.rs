@@ -32,6 +32,8 @@ pub(super) struct Offsets {
     pub(super) timestamp: i32,
     pub(super) picture_id: u16,
     pub(super) tl0_picture_index: u8,
+    /// Of dependency descriptors.
+    pub(super) frame_number: u16,
 }
 
 impl Run {
@@ -132,10 +134,20 @@ impl SequenceMap {
         })
     }
 
-    /// Leaves out a packet of the layer that is being forwarded: what follows moves up. A late one
-    /// has its place already, which cannot be closed any more: it is returned, to be filled with
-    /// an empty packet.
-    pub(super) fn leave_out(&mut self, layer: Layer, source: u64) -> Option<Place> {
+    /// Whether newer packets of the layer that is being forwarded than `source` have come.
+    pub(super) fn is_late(&self, source: u64) -> bool {
+        self.current().is_some_and(|run| source < run.source_end)
+    }
+
+    /// Leaves out a packet of the layer that is being forwarded: what follows moves up, its picture
+    /// id also, where that is a picture less. A late one has its place already, which cannot be
+    /// closed any more: it is returned, to be filled with an empty packet.
+    pub(super) fn leave_out(
+        &mut self,
+        layer: Layer,
+        source: u64,
+        picture_less: bool,
+    ) -> Option<Place> {
         let run = self.runs.back_mut()?;
         if run.layer != layer || source < run.source_end {
             return self.reserved(layer, source);
@@ -143,11 +155,15 @@ impl SequenceMap {
         // Packets missing before it keep their places.
         run.source_end = source;
         self.next_out = run.out(source);
+        let mut offsets = run.offsets;
+        if picture_less {
+            offsets.picture_id = offsets.picture_id.wrapping_sub(1);
+        }
         if run.is_empty() {
             run.source_first = source + 1;
             run.source_end = source + 1;
+            run.offsets = offsets;
         } else {
-            let offsets = run.offsets;
             self.begin(layer, source + 1, offsets);
         }
         None

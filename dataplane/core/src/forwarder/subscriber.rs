@@ -1,6 +1,7 @@
 //! A subscription: one track on its way to one peer, as one continuous stream.
 
 use super::Handle;
+use super::layer_filter::{LayerFilter, Verdict};
 use super::layer_selection::Target;
 use super::outgoing_header::HeaderTemplates;
 use super::packet_cache::PacketCache;
@@ -10,7 +11,7 @@ use super::reported_loss::ReportedLoss;
 use super::retransmission::RecentResends;
 use super::sender_report::SenderClock;
 use super::sequence_map::{Offsets, Place, SequenceMap};
-use crate::limits::{SENDER_REPORTS_REMEMBERED, SEQUENCE_JUMP_MAX};
+use crate::limits::{BLANKS_REMEMBERED, SENDER_REPORTS_REMEMBERED, SEQUENCE_JUMP_MAX};
 use crate::rtp::{PictureId, Timestamp};
 use bedside_protocol::{self as protocol, Generation, Layer, MediaKind};
 use std::time::Instant;
@@ -22,10 +23,19 @@ pub(super) struct Subscription {
     pub(super) track: Handle<Track>,
     pub(super) kind: MediaKind,
     clock_hz: u32,
-    /// What is being forwarded.
+    /// The layer whose stream is being forwarded.
     current: Option<Layer>,
-    /// What should be; they differ until a key frame of it arrives.
+    /// What should be; they differ until a decoder can go on with it.
     target: Option<Target>,
+    /// The track's layers are all in one stream.
+    scalable: bool,
+    /// What of the stream is being forwarded.
+    filter: LayerFilter,
+    /// The subscriber's numbers of packets that were sent empty in the place of something left out.
+    blanks: [u64; BLANKS_REMEMBERED],
+    blank_count: usize,
+    /// A key frame came in an order in which it could not be begun with.
+    missed_start: bool,
     /// What the control plane was told last.
     pub(super) announced: Option<Layer>,
     pub(super) map: SequenceMap,
@@ -57,6 +67,7 @@ struct Newest {
     timestamp: Timestamp,
     picture_id: Option<PictureId>,
     tl0_picture_index: Option<u8>,
+    frame_number: Option<u16>,
 }
 
 impl Subscription {
@@ -78,6 +89,11 @@ impl Subscription {
             clock_hz: codec.clock_hz(),
             current: None,
             target: None,
+            scalable: false,
+            filter: LayerFilter::default(),
+            blanks: [0; BLANKS_REMEMBERED],
+            blank_count: 0,
+            missed_start: false,
             announced: None,
             map: SequenceMap::new(first),
             newest: None,
@@ -107,13 +123,58 @@ impl Subscription {
 
     /// The layer that is being forwarded.
     pub(super) fn current(&self) -> Option<Layer> {
-        self.current
+        let stream = self.current?;
+        Some(if self.scalable {
+            self.filter.limits().spatial
+        } else {
+            stream
+        })
     }
 
     /// The layer whose next key frame is waited for.
     pub(super) fn awaited(&self) -> Option<Layer> {
         let target = self.target?.spatial;
-        (self.current != Some(target)).then_some(target)
+        let has = match self.current() {
+            Some(current) if self.scalable => current >= target,
+            current => current == Some(target),
+        };
+        (!has).then_some(target)
+    }
+
+    /// Whether the track's layers are all in one stream.
+    pub(super) fn set_scalable(&mut self, scalable: bool) {
+        self.scalable = scalable;
+    }
+
+    /// Whether a key frame was missed that is still waited for; then it counts as noticed.
+    pub(super) fn take_missed_start(&mut self) -> bool {
+        std::mem::take(&mut self.missed_start) && self.awaited().is_some()
+    }
+
+    /// The highest spatial and temporal layer that is forwarded of a picture of the current stream;
+    /// `None` while nothing is left out.
+    pub(super) fn limits_at(&self, timestamp: Timestamp) -> Option<Target> {
+        let target = self.filter_target()?;
+        (self.scalable || !self.filter.is_idle(target)).then(|| self.filter.limits_at(timestamp))
+    }
+
+    /// Whether the subscriber's packet `out` was sent empty.
+    pub(super) fn was_blank(&self, out: u64) -> bool {
+        let kept = self.blank_count.min(BLANKS_REMEMBERED);
+        self.blanks[..kept].contains(&out)
+    }
+
+    /// What is wanted of the stream. A simulcast layer has no spatial ones within.
+    fn filter_target(&self) -> Option<Target> {
+        let target = self.target?;
+        Some(if self.scalable {
+            target
+        } else {
+            Target {
+                spatial: Layer::Low,
+                ..target
+            }
+        })
     }
 
     /// Forwards up to `target` from where a decoder can go on with it, and until then what was
@@ -134,6 +195,8 @@ impl Subscription {
     /// Goes on with the next key frame.
     pub(super) fn restart(&mut self) {
         self.map.forget_from(self.sent_end);
+        // They may be those of packets that were to be empty.
+        self.blank_count = 0;
         self.current = None;
     }
 
@@ -160,9 +223,30 @@ impl Subscription {
             let offsets = self.offsets_of_new_run(now, arrival, &clocks());
             self.map.begin(arrival.layer, arrival.sequence, offsets);
             self.current = Some(arrival.layer);
+            if let Some(target) = self.filter_target() {
+                self.filter.restart(target, arrival.timestamp);
+            }
         }
         if arrival.empty {
-            return self.map.leave_out(arrival.layer, arrival.sequence);
+            return self.map.leave_out(arrival.layer, arrival.sequence, false);
+        }
+        if let Some(frame) = &arrival.frame
+            && let Some(target) = self.filter_target()
+            && (self.scalable || !self.filter.is_idle(target))
+        {
+            let verdict = if self.map.is_late(arrival.sequence) {
+                self.missed_start |= arrival.starts;
+                self.filter.judge_late(arrival, frame)
+            } else {
+                let offset = self.map.current().map_or(0, |run| run.offsets.timestamp);
+                let forwarded = self
+                    .newest
+                    .map(|newest| newest.timestamp.offset_by(offset.wrapping_neg()));
+                self.filter.judge(target, arrival, frame, forwarded)
+            };
+            if let Verdict::LeaveOut { first } = verdict {
+                return self.leave_out(arrival, first);
+            }
         }
         let place = self.map.place(arrival.layer, arrival.sequence)?;
         if place.newest {
@@ -175,8 +259,20 @@ impl Subscription {
                 tl0_picture_index: arrival
                     .tl0_picture_index
                     .map(|index| index.wrapping_add(place.offsets.tl0_picture_index)),
+                frame_number: arrival
+                    .frame_number
+                    .map(|number| number.wrapping_add(place.offsets.frame_number)),
             });
         }
+        Some(place)
+    }
+
+    /// Closes the place of a packet, or fills it with an empty one.
+    fn leave_out(&mut self, arrival: &Arrival, picture_less: bool) -> Option<Place> {
+        let (layer, sequence) = (arrival.layer, arrival.sequence);
+        let place = self.map.leave_out(layer, sequence, picture_less)?;
+        self.blanks[self.blank_count % BLANKS_REMEMBERED] = place.out;
+        self.blank_count += 1;
         Some(place)
     }
 
@@ -184,7 +280,7 @@ impl Subscription {
     /// one that comes first.
     fn may_start_with(&self, layer: Layer) -> bool {
         self.target.is_some_and(|Target { spatial, .. }| {
-            layer == spatial || (self.current.is_none() && layer < spatial)
+            self.scalable || layer == spatial || (self.current.is_none() && layer < spatial)
         })
     }
 
@@ -206,12 +302,17 @@ impl Subscription {
             .tl0_picture_index
             .zip(arrival.tl0_picture_index)
             .map(|(newest, index)| newest.wrapping_add(1).wrapping_sub(index));
+        let next_frame = newest
+            .frame_number
+            .zip(arrival.frame_number)
+            .map(|(newest, number)| newest.wrapping_add(1).wrapping_sub(number));
         Offsets {
             timestamp: self
                 .timestamp_of_new_run(now, &newest, arrival, clocks)
                 .ahead_of(arrival.timestamp),
             picture_id: next_picture.unwrap_or(0),
             tl0_picture_index: next_tl0.unwrap_or(0),
+            frame_number: next_frame.unwrap_or(0),
         }
     }
 

@@ -12,5 +12,6 @@ mod pacing;
 mod relay;
 mod repair;
 mod reports;
+mod scalable;
 
 pub(in crate::forwarder) use harness::start;

@@ -1,6 +1,6 @@
 //! Where a key frame begins: the only places where a subscriber can start or change layers.
 
-use super::Vp8Descriptor;
+use super::{Vp8Descriptor, Vp9Descriptor};
 use bedside_protocol::Codec;
 
 /// What a packet is to a decoder that knows nothing yet.
@@ -22,7 +22,7 @@ pub fn find_key_frame(codec: Codec, payload: &[u8]) -> KeyFrame {
     let starts = match codec {
         Codec::Opus | Codec::Pcmu | Codec::Pcma => true,
         Codec::Vp8 => Vp8Descriptor::parse(payload).is_some_and(|it| it.starts_key_frame),
-        Codec::Vp9 => vp9_starts(payload).unwrap_or(false),
+        Codec::Vp9 => Vp9Descriptor::parse(payload).is_some_and(|it| it.starts_key_frame()),
         Codec::Av1 => av1_starts(payload),
         Codec::H264 => return h264(payload),
     };
@@ -31,24 +31,6 @@ pub fn find_key_frame(codec: Codec, payload: &[u8]) -> KeyFrame {
     } else {
         KeyFrame::No
     }
-}
-
-/// RFC 9628 §4.2: a frame begins (B) that is predicted from no other picture (not P), in the
-/// lowest spatial layer.
-fn vp9_starts(payload: &[u8]) -> Option<bool> {
-    let (&first, mut rest) = payload.split_first()?;
-    if first & VP9_STARTS_FRAME == 0 || first & VP9_INTER_PREDICTED != 0 {
-        return Some(false);
-    }
-    if first & VP9_HAS_PICTURE_ID != 0 {
-        let skip = if rest.first()? & 0x80 != 0 { 2 } else { 1 };
-        rest = rest.get(skip..)?;
-    }
-    if first & VP9_HAS_LAYERS == 0 {
-        return Some(true);
-    }
-    let layers = rest.first()?;
-    Some((layers >> 1) & 0x07 == 0)
 }
 
 /// AOMedia RTP specification §4.4: the aggregation header's N bit marks the first packet of a
@@ -100,11 +82,6 @@ fn nal(kind: u8) -> KeyFrame {
         _ => KeyFrame::No,
     }
 }
-
-const VP9_HAS_PICTURE_ID: u8 = 0x80;
-const VP9_INTER_PREDICTED: u8 = 0x40;
-const VP9_HAS_LAYERS: u8 = 0x20;
-const VP9_STARTS_FRAME: u8 = 0x08;
 
 const AV1_CONTINUES: u8 = 0x80;
 const AV1_NEW_SEQUENCE: u8 = 0x08;

@@ -1,5 +1,7 @@
 //! The VP8 payload descriptor (RFC 7741 §4.2) and what a forwarder rewrites in it.
 
+use super::FrameLayers;
+
 /// A parsed descriptor: where its counters stand and what they say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Vp8Descriptor {
@@ -15,6 +17,8 @@ pub struct Vp8Descriptor {
     pub tl0_picture_index: Option<u8>,
     /// Temporal layer, 0 to 3.
     pub temporal_layer: Option<u8>,
+    /// The frame needs only temporal layer 0 of what was before (Y).
+    pub layer_sync: bool,
 }
 
 /// A picture id in its width on the wire.
@@ -46,6 +50,24 @@ impl PictureId {
         }
     }
 
+    /// Writes it over one of the same width, and says how many bytes it takes.
+    pub(super) fn write(self, payload: &mut [u8], at: usize) -> usize {
+        match self {
+            Self::Long(value) => {
+                if let Some(bytes) = payload.get_mut(at..at + 2) {
+                    bytes.copy_from_slice(&(value | 0x8000).to_be_bytes());
+                }
+                2
+            }
+            Self::Short(value) => {
+                if let Some(byte) = payload.get_mut(at) {
+                    *byte = value;
+                }
+                1
+            }
+        }
+    }
+
     /// How far `self` is ahead of `other`; negative where it is behind. Counted in the narrower
     /// width of the two.
     #[must_use]
@@ -70,6 +92,7 @@ impl Vp8Descriptor {
             picture_id: None,
             tl0_picture_index: None,
             temporal_layer: None,
+            layer_sync: false,
         };
         if first & 0x80 != 0 {
             let (&extended, after) = rest.split_first()?;
@@ -97,6 +120,7 @@ impl Vp8Descriptor {
                 let (&byte, after) = rest.split_first()?;
                 if extended & HAS_TEMPORAL_LAYER != 0 {
                     descriptor.temporal_layer = Some(byte >> 6);
+                    descriptor.layer_sync = byte & LAYER_SYNC != 0;
                 }
                 rest = after;
             }
@@ -108,24 +132,25 @@ impl Vp8Descriptor {
         Some(descriptor)
     }
 
+    /// The layers of its frame; `ends` is the RTP marker, which ends a frame (RFC 7741 §4.1).
+    /// `None` where the stream tells no layers apart.
+    #[must_use]
+    pub fn layers(&self, ends: bool) -> Option<FrameLayers> {
+        self.temporal_layer.map(|temporal| FrameLayers {
+            temporal,
+            starts: self.starts_frame,
+            ends,
+            temporal_from_here: self.layer_sync,
+            ..FrameLayers::default()
+        })
+    }
+
     /// Writes the counters of this descriptor, moved by the offsets, into the payload that it was
     /// parsed from. The width of the picture id stays, so the length does too.
     pub fn rewrite(&self, payload: &mut [u8], picture_id_offset: u16, tl0_offset: u8) {
         let mut at = 2;
-        match self.picture_id.map(|id| id.offset_by(picture_id_offset)) {
-            Some(PictureId::Long(value)) => {
-                if let Some(bytes) = payload.get_mut(at..at + 2) {
-                    bytes.copy_from_slice(&(value | 0x8000).to_be_bytes());
-                }
-                at += 2;
-            }
-            Some(PictureId::Short(value)) => {
-                if let Some(byte) = payload.get_mut(at) {
-                    *byte = value;
-                }
-                at += 1;
-            }
-            None => {}
+        if let Some(id) = self.picture_id.map(|id| id.offset_by(picture_id_offset)) {
+            at += id.write(payload, at);
         }
         if let (Some(index), Some(byte)) = (self.tl0_picture_index, payload.get_mut(at)) {
             *byte = index.wrapping_add(tl0_offset);
@@ -138,6 +163,7 @@ const HAS_TL0_PICTURE_INDEX: u8 = 0x40;
 const HAS_TEMPORAL_LAYER: u8 = 0x20;
 /// T or K: either brings the byte that both share.
 const HAS_TEMPORAL_OR_KEY_INDEX: u8 = 0x30;
+const LAYER_SYNC: u8 = 0x20;
 const LONG_PICTURE_ID: u8 = 0x80;
 
 #[cfg(test)]

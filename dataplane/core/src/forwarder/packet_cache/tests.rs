@@ -7,7 +7,8 @@ use std::time::Duration;
 const FACTS: PacketFacts = PacketFacts {
     timestamp: Timestamp(1),
     marker: false,
-    vp8: None,
+    descriptor: None,
+    ends: None,
     red_primary_start: None,
 };
 

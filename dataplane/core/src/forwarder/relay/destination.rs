@@ -93,6 +93,9 @@ impl Forwarder {
         for (kind, data) in passed_extensions(extensions) {
             passed[kind as usize] = Some(data);
         }
+        if let Some(data) = passed[PassedExtension::DependencyDescriptor as usize] {
+            state.descriptors.read(data);
+        }
         let (sequence, facts) = (arrival.sequence, packet.facts);
         let inserted = state.cache.insert(now, sequence, facts, &passed, payload);
         if inserted != Inserted::New {

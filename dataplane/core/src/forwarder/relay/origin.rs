@@ -143,7 +143,7 @@ impl Forwarder {
         let mut destinations = track.destinations.iter();
         if destinations.any(|destination| destination.worker == from)
             && track.kind() == MediaKind::Video
-            && let Some(state) = track.layer_mut(layer)
+            && let Some(state) = track.stream_mut(layer)
         {
             state.key_frames.request();
             self.arm_track(now, handle);

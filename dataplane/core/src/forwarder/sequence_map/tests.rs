@@ -74,8 +74,8 @@ fn numbers_that_were_not_used_are_given_again() {
 fn what_is_left_out_closes_up() {
     let mut map = begun(LOW, 10);
     map.place(LOW, 10);
-    assert_eq!(map.leave_out(LOW, 11), None);
-    assert_eq!(map.leave_out(LOW, 12), None);
+    assert_eq!(map.leave_out(LOW, 11, false), None);
+    assert_eq!(map.leave_out(LOW, 12, false), None);
     assert_eq!(out(&mut map, LOW, 13), Some(101));
     assert_eq!(map.runs.len(), 2, "packets left out in a row take one run");
 }
@@ -84,7 +84,7 @@ fn what_is_left_out_closes_up() {
 fn what_is_left_out_behind_a_gap_keeps_the_gap() {
     let mut map = begun(LOW, 10);
     map.place(LOW, 10);
-    assert_eq!(map.leave_out(LOW, 12), None);
+    assert_eq!(map.leave_out(LOW, 12, false), None);
     assert_eq!(out(&mut map, LOW, 13), Some(102));
     assert_eq!(out(&mut map, LOW, 11), Some(101));
 }
@@ -94,7 +94,10 @@ fn what_is_left_out_too_late_has_to_be_filled() {
     let mut map = begun(LOW, 10);
     map.place(LOW, 10);
     map.place(LOW, 12);
-    assert_eq!(map.leave_out(LOW, 11).map(|place| place.out), Some(101));
+    assert_eq!(
+        map.leave_out(LOW, 11, false).map(|place| place.out),
+        Some(101)
+    );
     assert_eq!(out(&mut map, LOW, 13), Some(103));
 }
 
@@ -155,7 +158,7 @@ proptest! {
                 }
                 Step::LeaveOut => {
                     next_source[layer.index()] += 1;
-                    prop_assert_eq!(map.leave_out(layer, source), None);
+                    prop_assert_eq!(map.leave_out(layer, source, false), None);
                 }
                 Step::Lose => {
                     next_source[layer.index()] += 1;

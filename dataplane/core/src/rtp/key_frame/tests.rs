@@ -35,10 +35,10 @@ fn vp9() {
             // Not the first packet of its frame.
             (&[0x00, 0], KeyFrame::No),
             // Long picture id, layers: spatial 0, then spatial 1.
-            (&[0xa8, 0x81, 0x02, 0x00, 0], KeyFrame::Start),
-            (&[0xa8, 0x81, 0x02, 0x02, 0], KeyFrame::No),
+            (&[0xa8, 0x81, 0x02, 0x00, 0, 1], KeyFrame::Start),
+            (&[0xa8, 0x81, 0x02, 0x02, 0, 1], KeyFrame::No),
             // Short picture id; cut off.
-            (&[0xa8, 0x01, 0x10, 0], KeyFrame::Start),
+            (&[0xa8, 0x01, 0x10, 0, 1], KeyFrame::Start),
             (&[0xa8, 0x81], KeyFrame::No),
         ],
     );

@@ -17,6 +17,7 @@ fn both_widths_are_read() {
             picture_id: Some(PictureId::Long(0x1234)),
             tl0_picture_index: Some(200),
             temporal_layer: Some(1),
+            layer_sync: false,
         }
     );
     let short = Vp8Descriptor::parse(&SHORT).expect("well formed");
