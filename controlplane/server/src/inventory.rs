@@ -156,7 +156,7 @@ impl Inventory {
                 .map(CertificateInUse::of)
                 .into_iter()
                 .collect(),
-            keys: api_keys(admin).await?,
+            keys: keys(admin).await?,
             transport: Transport::of(admin),
             flows: flows(admin)?,
         })
@@ -218,21 +218,26 @@ const ALL: [&str; 3] = [
     "SRTP_AES128_CM_HMAC_SHA1_80",
 ];
 
-async fn api_keys(admin: &Admin) -> Result<Vec<KeyInUse>, Error> {
+async fn keys(admin: &Admin) -> Result<Vec<KeyInUse>, Error> {
     let known = admin
         .app
         .store
         .api_keys(&admin.app.tokens.key_names())
         .await?;
-    Ok(known
-        .into_iter()
-        .map(|key| KeyInUse {
-            purpose: "signs access tokens".to_owned(),
-            id: key.name,
-            first_seen: Some(key.first_seen_s),
-            last_used: key.last_used_s,
-        })
-        .collect())
+    let tokens = known.into_iter().map(|key| KeyInUse {
+        purpose: "signs access tokens".to_owned(),
+        id: key.name,
+        first_seen: Some(key.first_seen_s),
+        last_used: key.last_used_s,
+    });
+    let log = admin.app.ledger.archive().verifying_keys()?;
+    let log = log.into_iter().map(|key| KeyInUse {
+        purpose: "signs the audit log's checkpoints".to_owned(),
+        id: key.to_string(),
+        first_seen: None,
+        last_used: None,
+    });
+    Ok(tokens.chain(log).collect())
 }
 
 fn flows(admin: &Admin) -> Result<Vec<Flow>, Error> {

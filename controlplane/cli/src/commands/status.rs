@@ -61,10 +61,12 @@ fn people(report: &StatusReport) -> String {
             report.emergency_reviews_open
         ));
     }
-    let hash = report.configuration.get(..16).unwrap_or_default();
+    let short = |hash: &str| hash.get(..16).unwrap_or_default().to_owned();
     text.push_str(&format!(
-        "profile        {}, configuration {hash}\n",
-        report.profile
+        "profile        {}, configuration {}, policies {}\n",
+        report.profile,
+        short(&report.configuration),
+        short(&report.policies)
     ));
     let days = report.certificate.days_left;
     text.push_str(&format!("certificate    ends in {days} days\n"));

@@ -193,6 +193,7 @@ async fn status(State(admin): State<Admin>) -> Answer<StatusReport> {
         emergency_reviews_open: admin.app.store.unreviewed_entries().await?,
         profile: admin.config.profile.name().to_owned(),
         configuration: admin.config.hash(),
+        policies: admin.app.policies.hash().to_owned(),
         certificate: admin.certificate_report(),
         agreements: admin.agreements_report(),
         audit: admin.audit_report(),

@@ -40,6 +40,9 @@ pub struct StatusReport {
     pub profile: String,
     /// SHA-256 of all settings, hexadecimal.
     pub configuration: String,
+    /// SHA-256 of the policies in force, hexadecimal: stands in each decision's record.
+    #[serde(default)]
+    pub policies: String,
     /// The certificate in use.
     pub certificate: CertificateReport,
     /// Business-associate agreements.
