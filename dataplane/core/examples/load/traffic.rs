@@ -191,7 +191,8 @@ impl LoadedWorker {
             if let Media::Video { .. } = media {
                 let [_, _, high, low] = (publication.frame | 0x8000).to_be_bytes();
                 let begins = if part == 0 { 0x90 } else { 0x80 };
-                let delta = u8::from(publication.frame > 0);
+                // A stream that was dropped on its way goes on with the next.
+                let delta = u8::from(!publication.frame.is_multiple_of(KEY_FRAME_INTERVAL));
                 payload[..7].copy_from_slice(&[begins, 0xe0, high | 0x80, low, low, 0x20, delta]);
             }
             let (ssrc, index) = (publication.ssrc, publication.index);
@@ -287,6 +288,9 @@ const FEEDBACK_SSRC: u32 = 1;
 
 /// RFC 3550 §6.4.2.
 const BLOCKS_MAX: usize = 31;
+
+/// Frames from one key frame to the next.
+const KEY_FRAME_INTERVAL: u32 = 30;
 
 /// How long a packet is under way to a client.
 const DELAY_US: u32 = 20_000;
