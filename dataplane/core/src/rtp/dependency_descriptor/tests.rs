@@ -54,7 +54,7 @@ fn l1t2() -> Builder {
     builder.puts(&[0, 1, 3], 2);
     builder.puts(&[S, S, S, S, 0, D], 2);
     // None; 2; 1.
-    builder.put(0, 1).put(0b1_0001_0, 6).put(0b1_0000_0, 6);
+    builder.put(0, 1).put(0b10_0010, 6).put(0b10_0000, 6);
     // One chain of ns(3) = 1: "10"; both targets are protected by it: ns(1) takes no bits.
     builder.put(0b10, 2).puts(&[0, 2, 1], 4);
     // No resolutions.
@@ -71,8 +71,8 @@ fn l2t1() -> Vec<u8> {
     builder.puts(&[0, 2, 0, 3], 2);
     // S0: key, delta; S1: key, delta.
     builder.puts(&[S, S, S, R, 0, S, 0, R], 2);
-    builder.put(0, 1).put(0b1_0001_0, 6);
-    builder.put(0b1_0000_0, 6).put(0b1_0001_1_0000_0, 11);
+    builder.put(0, 1).put(0b10_0010, 6);
+    builder.put(0b10_0000, 6).put(0b100_0110_0000, 11);
     // ns(3) = 2: "11"; ns(2): one bit each.
     builder.put(0b11, 2).puts(&[0, 1], 1);
     builder.puts(&[0, 0, 2, 1, 1, 1, 1, 1], 4);
