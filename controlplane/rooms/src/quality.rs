@@ -20,7 +20,7 @@ use livekit_protocol as proto;
 use proto::ConnectionQuality;
 use proto::signal_response::Message;
 use score::{Equipment, Picture, SCORE_MAX, Voice, one_way_delay_ms};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known and was last reported of a participant's connection.
 #[derive(Clone, Copy, Default)]
@@ -358,10 +358,14 @@ impl Room {
             let introduced = self.members.get_mut(&listener).is_some_and(|participant| {
                 std::mem::replace(&mut participant.quality.introduced, true)
             });
+            if introduced && changed.is_empty() {
+                continue;
+            }
+            let heard = self.heard_by(listener);
             let updates: Vec<_> = information
                 .iter()
                 .filter(|(member, _)| !introduced || changed.contains(member))
-                .filter(|&(&member, _)| listener == member || self.receives_from(listener, member))
+                .filter(|&(member, _)| listener == *member || heard.contains(member))
                 .map(|(_, info)| info.clone())
                 .collect();
             if !updates.is_empty() {
@@ -371,9 +375,15 @@ impl Room {
         }
     }
 
-    fn receives_from(&self, member: Member, publisher: Member) -> bool {
-        self.tracks_of(publisher)
-            .any(|(id, _)| self.members[&member].subscriptions.contains_key(&id))
+    /// Those from whom a participant receives something.
+    fn heard_by(&self, member: Member) -> BTreeSet<Member> {
+        let participant = self.members.get(&member);
+        let subscriptions = participant
+            .into_iter()
+            .flat_map(|one| one.subscriptions.keys());
+        subscriptions
+            .filter_map(|track| Some(self.tracks.get(track)?.publisher))
+            .collect()
     }
 }
 
