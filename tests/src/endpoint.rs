@@ -33,6 +33,53 @@ pub struct Figures {
     pub transport_feedback: u64,
     /// Receiver report blocks about what this endpoint publishes.
     pub report_blocks: u64,
+    /// The greatest loss that those about its audio told of, in 1/256.
+    pub told_loss: u8,
+    /// Packets of audio that never came, before the last ones of each stream.
+    pub audio_missing: u64,
+    /// How far apart sound and pictures of one publisher ever were, by the sender reports that came
+    /// with them and compared with when they were captured.
+    pub skew_us_max: u64,
+}
+
+/// A packet of audio that was heard.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Heard {
+    /// When it was captured, since the start.
+    pub captured: Duration,
+    /// How long it was under way.
+    pub delay: Duration,
+}
+
+/// A frame that was complete, with all before it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shown {
+    /// When, since the start.
+    pub at: Duration,
+    /// Of which layer it is, from 0.
+    pub layer: u8,
+}
+
+/// What an endpoint publishes as video: three layers of VP8.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Video {
+    /// Between two frames.
+    pub every: Duration,
+    /// Bytes of the body of a frame of each layer; a key frame has three times as many.
+    pub frame_bytes: [usize; 3],
+}
+
+impl Video {
+    /// Ten small frames a second: for rooms of many.
+    pub const SMALL: Self = Self {
+        every: Duration::from_millis(100),
+        frame_bytes: [180, 360, 720],
+    };
+    /// 25 frames a second at about 150, 500 and 1,700 kbit/s.
+    pub const CAMERA: Self = Self {
+        every: Duration::from_millis(40),
+        frame_bytes: [750, 2_500, 8_500],
+    };
 }
 
 /// One of the three layers, or the audio, that an endpoint publishes.
@@ -44,6 +91,9 @@ struct Sending {
     sequence: u64,
     rtx_sequence: u64,
     timestamp: u32,
+    clock_hz: u32,
+    /// When what the timestamp names was captured.
+    captured: Instant,
     picture: u16,
     tl0: u8,
     key_wanted: bool,
@@ -65,6 +115,12 @@ struct Receiving {
     next: Option<u64>,
     last: Option<Received>,
     packets: u64,
+    first: u64,
+    /// The sender's clock, in microseconds, and its timestamp, of the last sender report.
+    clock: Option<(u64, u32)>,
+    /// What the receiver reports count from.
+    reported: (u64, u64),
+    repaired: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +129,14 @@ struct Received {
     marker: bool,
     vp8: Option<wire::Vp8>,
     layer: u8,
+}
+
+/// What an endpoint has of one publisher's streams: how far the sender reports are off the truth, in
+/// microseconds.
+#[derive(Clone, Copy, Default, Debug)]
+struct Offsets {
+    audio: Option<i64>,
+    video: Option<i64>,
 }
 
 /// The participant.
@@ -94,7 +158,18 @@ pub struct Endpoint {
     outgoing: Vec<Vec<u8>>,
     figures: Figures,
     violations: Vec<Violation>,
-    started: Instant,
+    origin: Instant,
+    video: Video,
+    /// Answers with transport-wide feedback.
+    gives_feedback: bool,
+    /// Arrivals that were not fed back, by extended transport-wide sequence number.
+    arrivals: BTreeMap<u64, u64>,
+    next_arrival: Option<u64>,
+    feedback_count: u8,
+    offsets: BTreeMap<u16, Offsets>,
+    heard: Vec<Heard>,
+    shown: Vec<Shown>,
+    next_feedback: Instant,
     next_audio: Instant,
     next_video: Instant,
     next_report: Instant,
@@ -102,11 +177,15 @@ pub struct Endpoint {
 }
 
 const AUDIO_EVERY: Duration = Duration::from_millis(20);
-const VIDEO_EVERY: Duration = Duration::from_millis(100);
+const FEEDBACK_EVERY: Duration = Duration::from_millis(50);
 const REPORT_EVERY: Duration = Duration::from_millis(1_000);
 const NACK_EVERY: Duration = Duration::from_millis(40);
 const NACK_TRIES_MAX: u8 = 12;
-const PACKETS_PER_FRAME: [usize; 3] = [1, 2, 4];
+const PACKET_BYTES_MAX: usize = 1_100;
+/// Feedback about more packets would not fit into a datagram.
+const FEEDBACK_PACKETS_MAX: usize = 300;
+/// On the clock that all endpoints share.
+const NTP_SECONDS: u64 = 3_900_000_000;
 const SENT_KEPT: usize = 256;
 
 /// First SSRC of what participant `number` publishes; audio, then three layers with their RTX.
@@ -116,7 +195,8 @@ pub(crate) fn published_ssrc(number: u16) -> u32 {
 }
 
 impl Endpoint {
-    /// A participant on keys that the server was given the other way round.
+    /// A participant on keys that the server was given the other way round. Times are told since
+    /// an origin, which is the first of the two instants; the second is now.
     ///
     /// # Panics
     /// If the keys are not of the profile.
@@ -124,7 +204,7 @@ impl Endpoint {
     pub fn new(
         number: u16,
         room: u16,
-        now: Instant,
+        (origin, now): (Instant, Instant),
         profile: Profile,
         send: &MasterKey,
         receive: MasterKey,
@@ -138,6 +218,8 @@ impl Endpoint {
             sequence: 65_500,
             rtx_sequence: 7,
             timestamp: 1_000_000_u32.wrapping_mul(ssrc),
+            clock_hz: if rid.is_some() { 90_000 } else { 48_000 },
+            captured: now,
             picture: 0x7ff0,
             tl0: 250,
             key_wanted: true,
@@ -164,12 +246,38 @@ impl Endpoint {
             outgoing: Vec::new(),
             figures: Figures::default(),
             violations: Vec::new(),
-            started: now,
+            origin,
+            video: Video::SMALL,
+            gives_feedback: false,
+            arrivals: BTreeMap::new(),
+            next_arrival: None,
+            feedback_count: 0,
+            offsets: BTreeMap::new(),
+            heard: Vec::new(),
+            shown: Vec::new(),
+            next_feedback: now + offset + FEEDBACK_EVERY,
             next_audio: now + offset,
             next_video: now + offset,
             next_report: now + offset + REPORT_EVERY,
             next_nack: now + offset + NACK_EVERY,
         }
+    }
+
+    /// Publishes other video, and answers with transport-wide feedback.
+    pub fn behave(&mut self, video: Video, gives_feedback: bool) {
+        (self.video, self.gives_feedback) = (video, gives_feedback);
+    }
+
+    /// Every packet of audio that came, in the order of arrival.
+    #[must_use]
+    pub fn heard(&self) -> &[Heard] {
+        &self.heard
+    }
+
+    /// Every frame of video, in order.
+    #[must_use]
+    pub fn shown(&self) -> &[Shown] {
+        &self.shown
     }
 
     /// Says that a stream with these SSRCs will come.
@@ -188,6 +296,10 @@ impl Endpoint {
                 next: None,
                 last: None,
                 packets: 0,
+                first: 0,
+                clock: None,
+                reported: (0, 0),
+                repaired: 0,
             },
         );
     }
@@ -198,10 +310,18 @@ impl Endpoint {
         let missing = self
             .receiving
             .values()
-            .map(|stream| stream.missing_before_tail())
+            .filter(|stream| stream.video && stream.rtx_ssrc.is_some())
+            .map(Receiving::missing_before_tail)
+            .sum();
+        let audio_missing = self
+            .receiving
+            .values()
+            .filter(|stream| !stream.video)
+            .map(Receiving::missing_before_tail)
             .sum();
         Figures {
             missing,
+            audio_missing,
             ..self.figures
         }
     }
@@ -234,17 +354,20 @@ impl Endpoint {
             .min(self.next_video)
             .min(self.next_report)
             .min(self.next_nack)
+            .min(self.next_feedback)
     }
 
     /// Sends what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         if now >= self.next_audio {
+            let captured = self.next_audio;
             self.next_audio += AUDIO_EVERY;
-            self.send_audio();
+            self.send_audio(captured);
         }
         if now >= self.next_video {
-            self.next_video += VIDEO_EVERY;
-            self.send_video();
+            let captured = self.next_video;
+            self.next_video += self.video.every;
+            self.send_video(captured);
         }
         if now >= self.next_report {
             self.next_report += REPORT_EVERY;
@@ -254,18 +377,23 @@ impl Endpoint {
             self.next_nack += NACK_EVERY;
             self.send_nacks();
         }
+        if now >= self.next_feedback {
+            self.next_feedback += FEEDBACK_EVERY;
+            self.send_feedback();
+        }
     }
 
-    fn send_audio(&mut self) {
+    fn send_audio(&mut self, captured: Instant) {
         let level = if self.stamp.1.is_multiple_of(7) {
             20
         } else {
             90
         };
-        let mut payload = self.stamped(9);
+        let mut payload = self.stamped(9, captured);
         payload.resize(80, 0x55);
         let audio = &mut self.audio;
         audio.timestamp = audio.timestamp.wrapping_add(960);
+        audio.captured = captured;
         let rtp = Rtp {
             payload_type: payload_type::OPUS,
             timestamp: audio.timestamp,
@@ -279,19 +407,26 @@ impl Endpoint {
         self.send_media(None, rtp);
     }
 
-    fn send_video(&mut self) {
-        for (layer, packets_per_frame) in PACKETS_PER_FRAME.into_iter().enumerate() {
+    fn send_video(&mut self, captured: Instant) {
+        let ticks = u32::try_from(self.video.every.as_micros() * 9 / 100).expect("short");
+        for (layer, frame_bytes) in self.video.frame_bytes.into_iter().enumerate() {
             let key = std::mem::take(&mut self.layers[layer].key_wanted);
             let sending = &mut self.layers[layer];
-            sending.timestamp = sending.timestamp.wrapping_add(9_000);
+            sending.timestamp = sending.timestamp.wrapping_add(ticks);
+            sending.captured = captured;
             sending.picture = sending.picture.wrapping_add(1) & 0x7fff;
             sending.tl0 = sending.tl0.wrapping_add(1);
             let (picture, tl0, timestamp) = (sending.picture, sending.tl0, sending.timestamp);
             let rid = sending.rid.unwrap_or_default();
-            let packets = packets_per_frame * if key { 3 } else { 1 };
+            let frame_bytes = frame_bytes * if key { 3 } else { 1 };
+            // At least as many packets as the layer's place, so that small frames have some too.
+            let packets = frame_bytes.div_ceil(PACKET_BYTES_MAX).max(layer + 1);
             for packet in 0..packets {
-                let mut body = self.stamped(u8::try_from(layer).expect("three layers"));
-                body.resize(180 + 7 * packet, 0xaa);
+                let mut body = self.stamped(u8::try_from(layer).expect("three layers"), captured);
+                body.resize(
+                    (frame_bytes / packets).max(body.len()) + 7 * (packet % 4),
+                    0xaa,
+                );
                 let rtp = Rtp {
                     payload_type: payload_type::VP8,
                     marker: packet + 1 == packets,
@@ -308,11 +443,12 @@ impl Endpoint {
         }
     }
 
-    /// Room, participant, layer.
-    fn stamped(&self, layer: u8) -> Vec<u8> {
+    /// Room, participant, layer, time of capture.
+    fn stamped(&self, layer: u8, captured: Instant) -> Vec<u8> {
         let mut body = self.stamp.0.to_be_bytes().to_vec();
         body.extend(self.stamp.1.to_be_bytes());
         body.push(layer);
+        body.extend(micros(captured - self.origin).to_be_bytes());
         body
     }
 
@@ -359,18 +495,56 @@ impl Endpoint {
     }
 
     fn send_reports(&mut self, now: Instant) {
-        let elapsed = now.duration_since(self.started);
-        let ntp_seconds = 3_900_000_000 + elapsed.as_secs();
+        let elapsed = now - self.origin;
+        let ntp_seconds = NTP_SECONDS + elapsed.as_secs();
         let fraction = (u64::from(elapsed.subsec_nanos()) << 32) / 1_000_000_000;
         let mut compound = Vec::new();
         for sending in std::iter::once(&self.audio).chain(&self.layers) {
+            let since = micros(now.saturating_duration_since(sending.captured));
+            let ticks = since * u64::from(sending.clock_hz) / 1_000_000;
+            let timestamp = sending
+                .timestamp
+                .wrapping_add(u32::try_from(ticks).expect("short"));
             let mut body = sending.ssrc.to_be_bytes().to_vec();
             body.extend(((ntp_seconds << 32) | fraction).to_be_bytes());
-            body.extend(sending.timestamp.to_be_bytes());
+            body.extend(timestamp.to_be_bytes());
             body.extend([0; 8]);
             compound.extend(wire::rtcp_part(0, 200, &body));
         }
         self.send_rtcp(compound);
+        let blocks: Vec<_> = self
+            .receiving
+            .iter_mut()
+            .filter_map(|(ssrc, stream)| stream.report(*ssrc))
+            .collect();
+        for some in blocks.chunks(31) {
+            let mut body = self.audio.ssrc.to_be_bytes().to_vec();
+            body.extend(some.iter().flatten());
+            let count = u8::try_from(some.len()).expect("31 at most");
+            self.send_rtcp(wire::rtcp_part(count, 201, &body));
+        }
+    }
+
+    /// What arrived since the last time, and what did not.
+    fn send_feedback(&mut self) {
+        let (Some(from), Some((&newest, _))) = (self.next_arrival, self.arrivals.last_key_value())
+        else {
+            return;
+        };
+        let statuses: Vec<_> = (from..=newest)
+            .map(|number| self.arrivals.get(&number).copied())
+            .collect();
+        for (part, statuses) in (0..).zip(statuses.chunks(FEEDBACK_PACKETS_MAX)) {
+            let base = low16(from + part * FEEDBACK_PACKETS_MAX as u64);
+            let ssrc = self.audio.ssrc;
+            let count = self.feedback_count;
+            self.feedback_count = count.wrapping_add(1);
+            let mut compound = wire::rtcp_part(0, 201, &ssrc.to_be_bytes());
+            compound.extend(wire::transport_feedback(ssrc, 0, count, base, statuses));
+            self.send_rtcp(compound);
+        }
+        self.arrivals.clear();
+        self.next_arrival = Some(newest + 1);
     }
 
     fn send_nacks(&mut self) {
@@ -402,7 +576,7 @@ impl Endpoint {
     }
 
     /// A datagram from the server.
-    pub fn receive(&mut self, mut datagram: Vec<u8>) {
+    pub fn receive(&mut self, now: Instant, mut datagram: Vec<u8>) {
         if matches!(datagram.get(1), Some(192..=223)) {
             match self.rtcp_opener.open_rtcp(&mut datagram) {
                 Ok(plain) => self.receive_rtcp(&datagram[..plain]),
@@ -420,13 +594,32 @@ impl Endpoint {
             Opener::new(self.profile, &self.receive_key).expect("a key of the profile")
         });
         match opener.open_rtp(&mut datagram, header, ssrc, sequence) {
-            Ok(opened) => self.receive_rtp(&datagram[..opened.plain_bytes]),
+            Ok(opened) => self.receive_rtp(now, &datagram[..opened.plain_bytes]),
             Err(bedside_srtp::Error::Replayed) => {}
             Err(error) => self.violation(format!("RTP that does not open: {error}")),
         }
     }
 
-    fn receive_rtp(&mut self, packet: &[u8]) {
+    /// Notes when a packet arrived, for the feedback.
+    fn arrived(&mut self, now: Instant, packet: &[u8]) {
+        let number = wire::extension_value(packet, extension::TRANSPORT_CC);
+        let Some(number) = number.filter(|_| self.gives_feedback) else {
+            return;
+        };
+        let number = wire::u16_at(number, 0);
+        // A number that is left out of feedback because it came after it counts as lost.
+        let next = *self
+            .next_arrival
+            .get_or_insert_with(|| 65_536 + u64::from(number));
+        let number = extend(number, next);
+        if number >= next {
+            let ticks = micros(now - self.origin) / 250;
+            self.arrivals.entry(number).or_insert(ticks);
+        }
+    }
+
+    fn receive_rtp(&mut self, now: Instant, packet: &[u8]) {
+        self.arrived(now, packet);
         let (ssrc, sequence) = (wire::u32_at(packet, 8), wire::u16_at(packet, 2));
         let payload = wire::payload(packet);
         let (media_ssrc, sequence, payload, repaired) = match self.rtx.get(&ssrc) {
@@ -454,11 +647,42 @@ impl Endpoint {
             layer: body.get(4).copied().unwrap_or(u8::MAX),
         };
         let fresh = stream.accept(sequence, received);
+        let captured = wire::u64_at(body, 5);
+        let clock_hz = if stream.video { 90_000 } else { 48_000 };
+        let offset = stream.clock.map(|(us, timestamp)| {
+            let ahead = received.timestamp.wrapping_sub(timestamp).cast_signed();
+            us.cast_signed() + i64::from(ahead) * 1_000_000 / clock_hz - captured.cast_signed()
+        });
+        if fresh && !repaired && offset.is_some() {
+            let offsets = self.offsets.entry(wire::u16_at(body, 2)).or_default();
+            if stream.video {
+                offsets.video = offset;
+            } else {
+                offsets.audio = offset;
+            }
+            if let (Some(audio), Some(video)) = (offsets.audio, offsets.video) {
+                let skew = audio.abs_diff(video);
+                self.figures.skew_us_max = self.figures.skew_us_max.max(skew);
+            }
+        }
+        if fresh && !stream.video {
+            let captured = Duration::from_micros(captured);
+            self.heard.push(Heard {
+                captured,
+                delay: (now - self.origin).saturating_sub(captured),
+            });
+        }
+        stream.repaired += u64::from(fresh && repaired);
         self.figures.packets += u64::from(fresh);
         self.figures.repaired += u64::from(fresh && repaired);
         let checked = stream.check_in_order();
         self.figures.switches += checked.switches;
         self.figures.frames += checked.frames;
+        let at = now - self.origin;
+        if stream.video {
+            let shown = checked.layers.iter().map(|&layer| Shown { at, layer });
+            self.shown.extend(shown);
+        }
         if room != self.stamp.0 {
             self.violation(format!("a packet of room {room}"));
         }
@@ -472,8 +696,22 @@ impl Endpoint {
         for (count, kind, part) in wire::rtcp(compound) {
             let media = wire::u32_at(part, 8);
             match (kind, count) {
-                (201, _) => self.figures.report_blocks += u64::from(count),
-                (200, _) => self.figures.report_blocks += u64::from(count),
+                (201, _) => {
+                    self.figures.report_blocks += u64::from(count);
+                    let blocks = part.get(8..).unwrap_or_default().chunks_exact(24);
+                    for block in blocks.filter(|it| wire::u32_at(it, 0) == self.audio.ssrc) {
+                        self.figures.told_loss = self.figures.told_loss.max(block[4]);
+                    }
+                }
+                (200, _) => {
+                    self.figures.report_blocks += u64::from(count);
+                    if let Some(stream) = self.receiving.get_mut(&wire::u32_at(part, 4)) {
+                        let ntp = wire::u64_at(part, 8);
+                        let fraction = ((ntp & 0xffff_ffff) * 1_000_000) >> 32;
+                        let us = ((ntp >> 32) - NTP_SECONDS) * 1_000_000 + fraction;
+                        stream.clock = Some((us, wire::u32_at(part, 16)));
+                    }
+                }
                 (205, 15) => self.figures.transport_feedback += 1,
                 (205, 1) => resend.extend(wire::nacked(part).map(|sequence| (media, sequence))),
                 (206, 1 | 4) => {
@@ -538,6 +776,8 @@ impl Endpoint {
 struct Checked {
     switches: u64,
     frames: u64,
+    /// Of the frames.
+    layers: Vec<u8>,
     violation: Option<String>,
 }
 
@@ -547,6 +787,9 @@ impl Receiving {
         let newest = *self
             .newest
             .get_or_insert_with(|| 65_536 + u64::from(sequence) - 1);
+        if self.packets == 0 {
+            self.first = newest + 1;
+        }
         let extended = extend(sequence, newest);
         if extended > newest {
             for missing in newest + 1..extended {
@@ -583,6 +826,7 @@ impl Receiving {
 
     fn check(&self, now: Received, checked: &mut Checked) {
         checked.frames += u64::from(now.marker);
+        checked.layers.extend(now.marker.then_some(now.layer));
         let mut wrong = |text: String| {
             checked.violation.get_or_insert(text);
         };
@@ -629,12 +873,33 @@ impl Receiving {
         }
     }
 
+    /// A block of a receiver report (RFC 3550 §6.4.1): what a retransmission restored was lost.
+    fn report(&mut self, ssrc: u32) -> Option<Vec<u8>> {
+        let newest = self.newest?;
+        let expected = newest + 1 - self.first;
+        let received = self.packets.saturating_sub(self.repaired);
+        let lost = expected.saturating_sub(received);
+        let since = expected - self.reported.0;
+        let lost_since = lost.saturating_sub(self.reported.1);
+        self.reported = (expected, lost);
+        let fraction = (lost_since * 256).checked_div(since).unwrap_or(0).min(255);
+        let mut block = ssrc.to_be_bytes().to_vec();
+        let word = fraction << 24 | lost.min(0x7f_ffff);
+        block.extend(u32::try_from(word).expect("32 bits").to_be_bytes());
+        block.extend(&newest.to_be_bytes()[4..]);
+        block.extend([0; 12]);
+        Some(block)
+    }
+
     /// Packets missing before the last ones, which may still be on their way.
     fn missing_before_tail(&self) -> u64 {
         let tail = self.newest.unwrap_or_default().saturating_sub(64);
-        let counted = self.video && self.rtx_ssrc.is_some();
-        u64::try_from(self.missing.range(..tail).count()).expect("few") * u64::from(counted)
+        u64::try_from(self.missing.range(..tail).count()).expect("few")
     }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).expect("a run is short")
 }
 
 #[expect(

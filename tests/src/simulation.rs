@@ -1,7 +1,7 @@
 //! Workers, their participants and the network between them, on virtual time.
 
 use crate::{
-    Endpoint, Figures, Impairment, Link, Violation,
+    Endpoint, Figures, Impairment, Link, Video, Violation,
     endpoint::published_ssrc,
     wire::{extension, payload_type},
 };
@@ -167,6 +167,14 @@ impl Simulation {
     /// # Panics
     /// On a number that is in use.
     pub fn join(&mut self, participant: Participant, impairment: Impairment) {
+        self.join_on(participant, impairment, impairment);
+    }
+
+    /// The same, with one network to the server and another one from it.
+    ///
+    /// # Panics
+    /// On a number that is in use.
+    pub fn join_on(&mut self, participant: Participant, up: Impairment, down: Impairment) {
         let Participant { number, room } = participant;
         let worker = self.worker(number);
         self.command_on(worker, room, Command::EnsureRoom);
@@ -176,7 +184,7 @@ impl Simulation {
         let endpoint = Endpoint::new(
             number,
             room,
-            self.now,
+            (self.start, self.now),
             profile,
             &client.master(),
             server.master(),
@@ -198,8 +206,8 @@ impl Simulation {
         let joined = Joined {
             participant,
             endpoint,
-            uplink: Link::new(impairment, seed),
-            downlink: Link::new(impairment, seed ^ u64::MAX),
+            uplink: Link::new(up, seed, now),
+            downlink: Link::new(down, seed ^ u64::MAX, now),
             next_ssrc: 0x7000_0000 + u32::from(number) * 4_096,
             next_mid: 2,
             subscriptions: BTreeMap::new(),
@@ -207,6 +215,24 @@ impl Simulation {
         self.by_address.insert(path(number).remote, number);
         let before = self.endpoints.insert(number, joined);
         assert!(before.is_none(), "participant {number} is there already");
+    }
+
+    /// A participant publishes other video, and answers with transport-wide feedback.
+    ///
+    /// # Panics
+    /// If it has not joined.
+    pub fn behave(&mut self, number: u16, video: Video, gives_feedback: bool) {
+        let joined = self.endpoints.get_mut(&number).expect("joined");
+        joined.endpoint.behave(video, gives_feedback);
+    }
+
+    /// A participant.
+    ///
+    /// # Panics
+    /// If it has not joined.
+    #[must_use]
+    pub fn endpoint(&self, number: u16) -> &Endpoint {
+        &self.endpoints[&number].endpoint
     }
 
     /// `subscriber` receives what `publisher` publishes, up to `layer_max`.
@@ -434,7 +460,7 @@ impl Simulation {
                 joined.endpoint.handle_timeout(self.now);
             }
             for datagram in joined.endpoint.take_outgoing() {
-                for arrival in joined.uplink.arrivals(self.now) {
+                for arrival in joined.uplink.arrivals(self.now, datagram.len()) {
                     self.sent += 1;
                     self.to_server
                         .insert((arrival, self.sent), (*number, datagram.clone()));
@@ -447,7 +473,7 @@ impl Simulation {
             .split_off(&(self.now + Duration::from_nanos(1), 0));
         for (number, datagram) in std::mem::replace(&mut self.to_clients, arrived).into_values() {
             if let Some(joined) = self.endpoints.get_mut(&number) {
-                joined.endpoint.receive(datagram);
+                joined.endpoint.receive(self.now, datagram);
             }
         }
     }
@@ -510,7 +536,7 @@ impl Simulation {
                 .endpoints
                 .get_mut(&number)
                 .expect("addresses are of the joined");
-            for arrival in joined.downlink.arrivals(self.now) {
+            for arrival in joined.downlink.arrivals(self.now, packet.len()) {
                 self.sent += 1;
                 self.to_clients
                     .insert((arrival, self.sent), (number, packet.clone()));

@@ -117,6 +117,12 @@ pub fn u32_at(bytes: &[u8], at: usize) -> u32 {
         .map_or(0, |b| u32::from_be_bytes([b[0], b[1], b[2], b[3]]))
 }
 
+/// Big-endian u64 at `at`; zero past the end.
+#[must_use]
+pub fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from(u32_at(bytes, at)) << 32 | u64::from(u32_at(bytes, at + 4))
+}
+
 /// Payload without RTP padding (RFC 3550 §5.1).
 #[must_use]
 pub fn payload(packet: &[u8]) -> &[u8] {
@@ -196,6 +202,61 @@ pub fn rtcp_part(count: u8, kind: u8, body: &[u8]) -> Vec<u8> {
     part.extend(words.to_be_bytes());
     part.extend(body);
     part
+}
+
+/// A transport-wide feedback part (`draft-holmer-rmcat-transport-wide-cc-extensions-01` §3.1) about
+/// packets from `base` on: when each arrived, in units of 250 us, or that it did not. Every status is
+/// written in two bits and every delta in as few bytes as it takes.
+///
+/// # Panics
+/// On no packets, or on arrivals more than eight seconds apart.
+#[must_use]
+pub fn transport_feedback(
+    ssrc: u32,
+    media: u32,
+    count: u8,
+    base: u16,
+    arrivals: &[Option<u64>],
+) -> Vec<u8> {
+    let first = arrivals.iter().flatten().next().copied().unwrap_or(0);
+    // In units of 64 ms.
+    let reference = first / 256;
+    let mut before = reference * 256;
+    let (mut symbols, mut deltas) = (Vec::new(), Vec::new());
+    for arrival in arrivals {
+        let Some(at) = *arrival else {
+            symbols.push(0);
+            continue;
+        };
+        let delta = at.cast_signed() - before.cast_signed();
+        before = at;
+        if let Ok(small) = u8::try_from(delta) {
+            symbols.push(1_u16);
+            deltas.push(small);
+        } else {
+            let large = i16::try_from(delta).expect("within eight seconds");
+            symbols.push(2);
+            deltas.extend(large.to_be_bytes());
+        }
+    }
+    let mut body = ssrc.to_be_bytes().to_vec();
+    body.extend(media.to_be_bytes());
+    body.extend(base.to_be_bytes());
+    body.extend(u16::try_from(arrivals.len()).expect("few").to_be_bytes());
+    body.extend(&reference.to_be_bytes()[5..]);
+    body.push(count);
+    for seven in symbols.chunks(7) {
+        let packed = seven
+            .iter()
+            .enumerate()
+            .fold(0xc000_u16, |chunk, (at, symbol)| {
+                chunk | symbol << (12 - 2 * at)
+            });
+        body.extend(packed.to_be_bytes());
+    }
+    body.extend(deltas);
+    body.resize(body.len().next_multiple_of(4), 0);
+    rtcp_part(15, 205, &body)
 }
 
 /// Sequence numbers that a generic NACK names (RFC 4585 §6.2.1).

@@ -2,14 +2,12 @@
 #![forbid(unsafe_code)]
 
 use bedside_protocol::{Event, Layer};
-use bedside_tests::{Impairment, Participant, Simulation};
+use bedside_tests::{Impairment, Participant, Simulation, Video};
 use std::time::Duration;
 
 const GOOD: Impairment = Impairment {
     delay: Duration::from_millis(10),
-    jitter: Duration::ZERO,
-    loss: 0.0,
-    duplication: 0.0,
+    ..Impairment::NONE
 };
 
 const BAD: Impairment = Impairment {
@@ -17,6 +15,7 @@ const BAD: Impairment = Impairment {
     jitter: Duration::from_millis(12),
     loss: 0.02,
     duplication: 0.01,
+    ..Impairment::NONE
 };
 
 /// What holds in every scenario.
@@ -317,4 +316,154 @@ fn shown(simulation: &Simulation, subscriber: u16, publisher: u16) -> Option<Lay
             } if *subscriber == peer && *track == video => Some(*layer),
             _ => None,
         })?
+}
+
+/// A patient (0) and a clinician (1): what is between the patient and the server, and between the
+/// server and the clinician. The other way both have [`LEG`].
+fn consult(
+    seed: u64,
+    (video, gives_feedback): (Video, bool),
+    up: Impairment,
+    down: Impairment,
+) -> Simulation {
+    let mut simulation = Simulation::new(seed);
+    simulation.join_on(Participant { number: 0, room: 1 }, up, LEG);
+    simulation.join_on(Participant { number: 1, room: 1 }, LEG, down);
+    for (number, other) in [(0, 1), (1, 0)] {
+        simulation.behave(number, video, gives_feedback);
+        simulation.subscribe(number, other, Layer::High);
+    }
+    simulation
+}
+
+/// 20 ms and nothing else.
+const LEG: Impairment = Impairment {
+    delay: Duration::from_millis(20),
+    ..Impairment::NONE
+};
+
+/// What the clinician has heard and seen of the patient.
+#[derive(Debug)]
+struct Quality {
+    delay_max: Duration,
+    /// Share of audio that never came.
+    audio_lost: f64,
+    /// Longest time between two frames.
+    freeze: Duration,
+    frames: usize,
+}
+
+/// Of what was captured and shown between two times.
+fn quality(simulation: &Simulation, from: Duration, until: Duration) -> Quality {
+    let endpoint = simulation.endpoint(1);
+    let heard = endpoint.heard().iter();
+    let mut delays: Vec<_> = heard
+        .filter(|heard| (from..until).contains(&heard.captured))
+        .map(|heard| heard.delay)
+        .collect();
+    delays.sort_unstable();
+    let sent = (until - from).as_millis() / 20;
+    let shown = endpoint.shown().iter();
+    let times: Vec<_> = shown
+        .map(|shown| shown.at)
+        .filter(|at| (from..until).contains(at))
+        .collect();
+    let freeze = times.windows(2).map(|pair| pair[1] - pair[0]).max();
+    Quality {
+        delay_max: delays[delays.len() - 1],
+        audio_lost: 1.0 - delays.len() as f64 / sent as f64,
+        freeze: freeze.unwrap_or(until - from),
+        frames: times.len(),
+    }
+}
+
+/// 20 s of a consult, of which the first four are its beginning, with `bad` once on the receiver's
+/// leg and once on the sender's.
+fn on_either_leg(seed: u64, sends: (Video, bool), bad: Impairment) -> [(Simulation, Quality); 2] {
+    [(LEG, bad), (bad, LEG)].map(|(up, down)| {
+        let mut simulation = consult(seed, sends, up, down);
+        simulation.run(Duration::from_secs(20));
+        check(&simulation, seed);
+        let quality = quality(&simulation, Duration::from_secs(4), Duration::from_secs(19));
+        (simulation, quality)
+    })
+}
+
+#[test]
+fn without_loss_nothing_is_late_or_missing() {
+    let seed = 20;
+    for (_, quality) in on_either_leg(seed, (Video::CAMERA, false), LEG) {
+        // 40 ms of network and what a wake-up collects: no queue of the server holds audio.
+        assert!(quality.delay_max < Duration::from_millis(60), "{quality:?}");
+        assert!(quality.audio_lost.abs() < 1e-9, "{quality:?}");
+        assert!(quality.freeze < Duration::from_millis(60), "{quality:?}");
+    }
+}
+
+#[test]
+fn two_percent_of_loss_is_repaired() {
+    let seed = 21;
+    let bad = Impairment { loss: 0.02, ..LEG };
+    for (simulation, quality) in on_either_leg(seed, (Video::SMALL, true), bad) {
+        let figures = simulation.figures()[&1];
+        assert_eq!(figures.missing, 0, "{figures:?}");
+        assert!(quality.delay_max < Duration::from_millis(60), "{quality:?}");
+        assert!(quality.audio_lost < 0.04, "{quality:?}");
+        assert!(quality.freeze < Duration::from_millis(400), "{quality:?}");
+        assert!(quality.frames > 140, "{quality:?}");
+        // The publisher's encoder is told, whichever leg loses.
+        let told = simulation.figures()[&0].told_loss;
+        assert!(told > 2, "{told}");
+    }
+}
+
+#[test]
+fn bursts_of_loss_are_repaired() {
+    let seed = 22;
+    let bad = Impairment {
+        loss: 0.05,
+        loss_burst: 3.0,
+        ..LEG
+    };
+    for (simulation, quality) in on_either_leg(seed, (Video::SMALL, true), bad) {
+        let figures = simulation.figures()[&1];
+        assert!(figures.missing < 5, "{figures:?}");
+        assert!(quality.delay_max < Duration::from_millis(60), "{quality:?}");
+        assert!(quality.audio_lost < 0.08, "{quality:?}");
+        assert!(quality.frames > 120, "{quality:?}");
+    }
+}
+
+#[test]
+fn a_conversation_goes_on_with_a_tenth_lost() {
+    let seed = 23;
+    let bad = Impairment { loss: 0.10, ..LEG };
+    for (_, quality) in on_either_leg(seed, (Video::SMALL, true), bad) {
+        assert!(quality.delay_max < Duration::from_millis(60), "{quality:?}");
+        assert!(quality.audio_lost < 0.14, "{quality:?}");
+        // Nine frames a second of ten.
+        assert!(quality.frames > 130, "{quality:?}");
+    }
+}
+
+#[test]
+fn sound_and_pictures_stay_in_step_through_twenty_switches() {
+    let seed = 26;
+    let bad = Impairment {
+        delay: Duration::from_millis(20),
+        jitter: Duration::from_millis(30),
+        ..Impairment::NONE
+    };
+    let mut simulation = Simulation::new(seed);
+    room(&mut simulation, 1, 0, 2, bad);
+    simulation.run(Duration::from_secs(3));
+    for switch in 0..20 {
+        let layer = [Layer::Low, Layer::High, Layer::Medium][switch % 3];
+        simulation.select(1, 0, layer, false);
+        simulation.run(Duration::from_millis(1_500));
+    }
+    check(&simulation, seed);
+    let figures = simulation.figures()[&1];
+    assert!(figures.switches >= 20, "{figures:?}");
+    assert!(figures.skew_us_max < 5_000, "{figures:?}");
 }
