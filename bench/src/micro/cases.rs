@@ -216,16 +216,17 @@ struct Loaded {
 
 impl Loaded {
     fn new(per_wakeup: usize, mut worker: LoadedWorker) -> Self {
-        // A second, in which caches take their size.
+        // Eight seconds, in which caches take their size and estimates find what paths take.
         let mut datagrams = 0;
-        for _ in 0..20 {
+        for _ in 0..160 {
             datagrams = worker.prepare(SLICE, per_wakeup);
             worker.run();
             worker.drain_events();
         }
         let datagrams = u32::try_from(datagrams.max(1)).unwrap_or(u32::MAX);
         Self {
-            slice: (SLICE * DATAGRAMS_PER_ROUND / datagrams).max(SLICE_MIN),
+            // Clients can feed back only what was sent in slices before.
+            slice: (SLICE * DATAGRAMS_PER_ROUND / datagrams).clamp(SLICE_MIN, FEEDBACK_SLICE_MAX),
             worker,
             per_wakeup,
             twice: false,
@@ -383,6 +384,8 @@ const VIDEO_8: Media = Media::Video {
 
 /// Virtual time of a round until its datagrams are known.
 const SLICE: Duration = Duration::from_millis(50);
+const FEEDBACK_SLICE_MAX: Duration = Duration::from_millis(100);
+
 const SLICE_MIN: Duration = Duration::from_millis(2);
 
 /// Few enough for what is prepared not to push the worker's own memory out of the caches.
