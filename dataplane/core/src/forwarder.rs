@@ -9,6 +9,7 @@
 //! layer's `packet_cache`; `send` walks the destinations, each `subscriber` finds the packet's
 //! place in its `sequence_map`, and every destination's packets are written and sealed in one go.
 
+mod allocation;
 mod arena;
 mod commands;
 mod congestion;
@@ -16,6 +17,7 @@ mod equalise;
 mod hashing;
 mod key_frame_requests;
 mod layer_filter;
+mod layer_rates;
 mod layer_selection;
 mod nack;
 mod outgoing_header;

@@ -204,3 +204,30 @@ pub(crate) const SENT_PACKETS_MAX: usize = 4_096;
 
 /// Arrivals that the delivered rate is measured over, at most.
 pub(crate) const ARRIVALS_MAX: usize = 256;
+
+/// Over which the rates of layers are measured: some pictures of a slow screen share, and short
+/// enough that a layer is known by the time that somebody could be sent it.
+pub(crate) const LAYER_RATE_WINDOW: Duration = Duration::from_millis(1_000);
+
+/// What a packet is sent with beside its payload, bytes: RTP header, usual extensions, tag.
+pub(crate) const PACKET_OVERHEAD_BYTES: u64 = 42;
+
+/// Temporal layers that are told apart; WebRTC's encoders make up to three.
+pub(crate) const TEMPORAL_LAYERS_MAX: usize = 4;
+
+/// Time between two allocations of a peer whose estimate falls by less than what it is sent.
+pub(crate) const ALLOCATION_INTERVAL: Duration = Duration::from_millis(100);
+
+/// What an upgrade leaves free of the estimate, percent of all that is sent then: estimates wobble
+/// by 15 %.
+pub(crate) const UPGRADE_HEADROOM_PERCENT: u64 = 20;
+
+/// How long an upgrade must have fitted before it is made; doubled after one that did not last.
+pub(crate) const UPGRADE_HOLD_MIN: Duration = Duration::from_millis(1_000);
+
+/// How long at most: what failed often is still tried four times a minute.
+pub(crate) const UPGRADE_HOLD_MAX: Duration = Duration::from_millis(16_000);
+
+/// An upgrade that is taken back within this time has failed: the queue that it filled shows in
+/// the estimate after some seconds.
+pub(crate) const UPGRADE_TRIAL: Duration = Duration::from_millis(10_000);

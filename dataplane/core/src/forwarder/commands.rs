@@ -438,6 +438,7 @@ impl Forwarder {
         if let Some(peer) = self.peers.get_mut(subscription.subscriber) {
             peer.subscriptions.retain(|other| *other != handle);
             peer.outgoing.remove(subscription.wanted.ssrc);
+            peer.allocator.touch();
             if subscription.sent_packets > 0 {
                 peer.byes.push(subscription.wanted.ssrc);
             }

@@ -32,6 +32,7 @@ impl Forwarder {
             && let Some(pacer) = &mut peer.pacer
         {
             pacer.transport_feedback(now, feedback);
+            self.allocate(now, handle);
             self.arm_peer(now, handle);
         }
     }
@@ -63,6 +64,7 @@ impl Forwarder {
             peer.pacer
                 .get_or_insert_with(|| Box::new(Pacer::new(now)))
                 .receiver_estimate(now, bps);
+            self.allocate(now, handle);
             self.arm_peer(now, handle);
         }
     }

@@ -1,5 +1,6 @@
 //! Which layer a subscriber should get.
 
+use super::allocation::Grant;
 use super::peer::Peer;
 use super::publisher::Track;
 use super::subscriber::Subscription;
@@ -22,7 +23,7 @@ impl ActiveLayers {
 }
 
 /// What a subscription should be sent of its track: everything up to a spatial and a temporal layer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(super) struct Target {
     /// A simulcast layer, or the highest spatial layer of a scalable stream.
     pub(super) spatial: Layer,
@@ -47,6 +48,27 @@ fn select_layer(active: ActiveLayers, max: Layer) -> Option<Layer> {
         .into_iter()
         .rev()
         .find(|layer| *layer <= max && active.contains(*layer))
+}
+
+/// The same within what was granted. Before that was decided, and where the path is known to be
+/// limited, the lowest layer, so that there is something to see meanwhile.
+fn select_target(active: ActiveLayers, max: Layer, grant: Grant, limited: bool) -> Option<Target> {
+    match grant {
+        Grant::UpTo(granted) => {
+            let spatial = select_layer(active, max.min(granted.spatial))?;
+            Some(if spatial == granted.spatial {
+                granted
+            } else {
+                Target::full_rate(spatial)
+            })
+        }
+        Grant::Undecided if limited => Layer::ALL
+            .into_iter()
+            .find(|layer| *layer <= max && active.contains(*layer))
+            .map(Target::full_rate),
+        Grant::Undecided | Grant::Everything => select_layer(active, max).map(Target::full_rate),
+        Grant::Paused => None,
+    }
 }
 
 impl Forwarder {
@@ -95,9 +117,22 @@ impl Forwarder {
         }
     }
 
+    /// Lets a subscription choose its layer anew, and the allocation as soon as it can.
+    pub(super) fn aim_subscription(&mut self, now: Instant, handle: Handle<Subscription>) {
+        self.aim_within_grant(now, handle);
+        let Some(subscription) = self.subscriptions.get(handle) else {
+            return;
+        };
+        let subscriber = subscription.subscriber;
+        if let Some(peer) = self.peers.get_mut(subscriber) {
+            peer.allocator.touch();
+            self.arm_peer(now, subscriber);
+        }
+    }
+
     /// Chooses a subscription's layer, asks for the key frame that it then waits for, and says
     /// when it stopped.
-    pub(super) fn aim_subscription(&mut self, now: Instant, handle: Handle<Subscription>) {
+    pub(super) fn aim_within_grant(&mut self, now: Instant, handle: Handle<Subscription>) {
         let Some(subscription) = self.subscriptions.get_mut(handle) else {
             return;
         };
@@ -105,19 +140,24 @@ impl Forwarder {
             return;
         };
         let of = subscription.track;
-        let reachable = self
-            .peers
-            .get(subscription.subscriber)
-            .is_some_and(Peer::is_reachable);
-        if subscription.wanted.paused || track.wanted.muted || !reachable {
+        let peer = self.peers.get(subscription.subscriber);
+        let reachable = peer.is_some_and(Peer::is_reachable);
+        let limited = peer.is_some_and(|peer| peer.allocator.limits());
+        let stands_still = subscription.wanted.paused || subscription.grant == Grant::Paused;
+        if stands_still || track.wanted.muted || !reachable {
             self.drop_waiting(handle);
             if let Some(subscription) = self.subscriptions.get_mut(handle) {
                 subscription.stop();
             }
         } else {
             subscription.set_scalable(track.is_scalable());
-            let layer = select_layer(track.active(), subscription.wanted.layer_max);
-            subscription.set_target(layer.map(Target::full_rate));
+            let max = subscription.wanted.layer_max;
+            subscription.set_target(select_target(
+                track.active(),
+                max,
+                subscription.grant,
+                limited,
+            ));
             if subscription.kind == MediaKind::Video
                 && let Some(awaited) = subscription.awaited()
                 && let Some(layer) = track.stream_mut(awaited)

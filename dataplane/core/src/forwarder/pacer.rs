@@ -97,6 +97,11 @@ impl Pacer {
         self.paces.then(|| self.estimator.target_bps())
     }
 
+    /// What could be used, bits a second: there is no probing beyond it.
+    pub(super) fn set_wanted(&mut self, bps: u64) {
+        self.estimator.set_wanted(bps);
+    }
+
     /// Bytes a second that may be sent again; `None` before the first feedback.
     pub(super) fn resend_rate(&self) -> Option<u64> {
         // Half of the path: repair must not crowd out what it repairs.

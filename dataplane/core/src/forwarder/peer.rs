@@ -1,6 +1,7 @@
 //! A peer: one transport with its keys, as publisher and as subscriber.
 
 use super::Handle;
+use super::allocation::Allocator;
 use super::hashing::NumberMap;
 use super::pacer::Pacer;
 use super::publisher::Track;
@@ -46,6 +47,7 @@ pub(super) struct Peer {
     pub(super) resend_budget: ResendBudget,
     /// Made when it is first sent what it can give feedback about.
     pub(super) pacer: Option<Box<Pacer>>,
+    pub(super) allocator: Allocator,
     pub(super) armed: Armed,
     pub(super) counters: PeerCounters,
     /// What the current batch has for it.
@@ -129,6 +131,7 @@ impl Peer {
             reports_due: None,
             resend_budget: ResendBudget::default(),
             pacer: None,
+            allocator: Allocator::default(),
             armed: Armed::default(),
             counters: PeerCounters::default(),
             work: Work::default(),
@@ -149,10 +152,17 @@ impl Peer {
     pub(super) fn next(&self, now: Instant) -> Option<Instant> {
         let byes = (!self.byes.is_empty() && self.is_reachable()).then_some(now);
         let paced = self.pacer.as_ref().and_then(|pacer| pacer.next());
-        [byes, self.arrivals.next(), self.reports_due, paced]
-            .into_iter()
-            .flatten()
-            .min()
+        let allocation = self.allocator.next(now).filter(|_| self.is_reachable());
+        [
+            byes,
+            self.arrivals.next(),
+            self.reports_due,
+            paced,
+            allocation,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// The CNAME under which its tracks reach subscribers: the same for all, so that they are

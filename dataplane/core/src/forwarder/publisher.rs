@@ -2,10 +2,13 @@
 
 use super::Handle;
 use super::key_frame_requests::KeyFrameRequests;
+use super::layer_filter::spatial_layer;
+use super::layer_rates::{LayerRate, LayerRates};
 use super::layer_selection::ActiveLayers;
 use super::nack::NackGenerator;
 use super::packet_cache::PacketCache;
 use super::peer::Peer;
+use super::receive::count;
 use super::receive_statistics::ReceiveStatistics;
 use super::relay::{Destination, Origin};
 use super::room::Room;
@@ -29,6 +32,7 @@ pub(super) struct Track {
     pub(super) layers: [Option<PublishedLayer>; Layer::ALL.len()],
     pub(super) subscriptions: Vec<Handle<Subscription>>,
     pub(super) meter: LevelMeter,
+    pub(super) rates: LayerRates,
     pub(super) armed: Armed,
     /// Since the last statistics.
     pub(super) key_frame_requests: u64,
@@ -94,6 +98,7 @@ impl Track {
             layers: [const { None }; Layer::ALL.len()],
             subscriptions: Vec::new(),
             meter: LevelMeter::default(),
+            rates: LayerRates::default(),
             armed: Armed::default(),
             key_frame_requests: 0,
             nacked: 0,
@@ -119,6 +124,36 @@ impl Track {
 
     pub(super) fn kind(&self) -> MediaKind {
         self.wanted.codec.kind()
+    }
+
+    /// Counts media of a stream for what its layer costs.
+    pub(super) fn count_rate(
+        &mut self,
+        now: Instant,
+        stream: Layer,
+        frame: Option<FrameLayers>,
+        timestamp: Timestamp,
+        payload_bytes: usize,
+    ) {
+        let spatial = frame.as_ref().filter(|_| self.is_scalable());
+        let layer = spatial.map_or(stream, spatial_layer);
+        let temporal = frame.map_or(0, |frame| frame.temporal);
+        let bytes = count(payload_bytes);
+        self.rates.received(now, layer, temporal, timestamp, bytes);
+    }
+
+    /// What a layer costs; of one stream a subscriber needs the layers below too.
+    pub(super) fn rate_of(&self, layer: Layer) -> Option<LayerRate> {
+        let mut rate = *self.rates.of(layer)?;
+        if self.is_scalable() {
+            let below = Layer::ALL.into_iter().filter(|below| *below < layer);
+            for below in below.filter_map(|below| self.rates.of(below)) {
+                for (sum, bps) in rate.bps.iter_mut().zip(below.bps) {
+                    *sum += bps;
+                }
+            }
+        }
+        Some(rate)
     }
 
     /// Whether its one stream has several spatial layers.

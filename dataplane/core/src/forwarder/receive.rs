@@ -153,10 +153,12 @@ impl Forwarder {
         if empty {
             return;
         }
-        let mut changed = track.heard(now, layer, packet.header.timestamp);
+        let timestamp = packet.header.timestamp;
+        let mut changed = track.heard(now, layer, timestamp);
         if frame.spatial_layers.is_some() || frame.layers.is_some_and(|it| it.spatial > 0) {
             changed |= hear_spatial_layers(now, track, packet, frame);
         }
+        track.count_rate(now, layer, frame.layers, timestamp, payload.bytes.len());
         if kind == MediaKind::Audio {
             self.hear(now, handle, sequence, packet, clock_hz);
         }

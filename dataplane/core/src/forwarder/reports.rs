@@ -110,6 +110,7 @@ impl Forwarder {
         if peer.arrivals.next().is_some_and(|next| next <= now) {
             self.send_transport_feedback(handle, sink);
         }
+        self.allocate(now, handle);
         self.pace(now, handle, sink);
         self.send_byes(handle, sink);
         if let Some(peer) = self.peers.get_mut(handle)

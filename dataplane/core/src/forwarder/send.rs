@@ -2,6 +2,7 @@
 //! other: audio first, then what was asked for again, then video. What the path does not take at
 //! once waits in the peer's `pacer`.
 
+use super::allocation::Demand;
 use super::arena::Arena;
 use super::equalise::{Padded, equalise};
 use super::outgoing_header::{HeaderWriter, Identity, Written, absolute_send_time};
@@ -41,6 +42,7 @@ pub(super) struct Scratch {
     pub(super) statuses: Vec<Option<u64>>,
     pub(super) missing: Vec<SequenceNumber>,
     pub(super) blocks: Vec<ReportBlock>,
+    pub(super) demands: Vec<Demand>,
 }
 
 /// A packet of one destination's run: everything but its payload, which stays in the cache.

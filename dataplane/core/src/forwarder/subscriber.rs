@@ -1,6 +1,7 @@
 //! A subscription: one track on its way to one peer, as one continuous stream.
 
 use super::Handle;
+use super::allocation::Grant;
 use super::layer_filter::{LayerFilter, Verdict};
 use super::layer_selection::Target;
 use super::outgoing_header::HeaderTemplates;
@@ -38,6 +39,9 @@ pub(super) struct Subscription {
     missed_start: bool,
     /// What the control plane was told last.
     pub(super) announced: Option<Layer>,
+    pub(super) told_paused: bool,
+    /// What the subscriber's path leaves for it.
+    pub(super) grant: Grant,
     pub(super) map: SequenceMap,
     newest: Option<Newest>,
     /// Behind the highest number that was sealed; numbers from here on can still be given anew.
@@ -95,6 +99,8 @@ impl Subscription {
             blank_count: 0,
             missed_start: false,
             announced: None,
+            told_paused: false,
+            grant: Grant::Undecided,
             map: SequenceMap::new(first),
             newest: None,
             sent_end: first,

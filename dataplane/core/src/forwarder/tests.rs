@@ -1,6 +1,7 @@
 //! Whole rooms in memory: scripted clients with their own SRTP, a forwarder between them, virtual
 //! time.
 
+mod allocation;
 mod control;
 mod decodable;
 mod feedback;

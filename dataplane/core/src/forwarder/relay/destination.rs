@@ -114,6 +114,8 @@ impl Forwarder {
         let Some(track) = self.tracks.get_mut(handle) else {
             return;
         };
+        let (frame, timestamp) = (arrival.frame, arrival.timestamp);
+        track.count_rate(now, arrival.layer, frame, timestamp, payload.len());
         if track.follow(now, Some(arrival.layer), packet.active) {
             self.layers_changed(now, handle);
         }

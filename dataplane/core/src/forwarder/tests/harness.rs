@@ -603,6 +603,18 @@ pub(super) fn vp8_counters(payload: &[u8]) -> (u16, u8, bool) {
     (picture_id, payload[4], payload[6] & 1 == 0)
 }
 
+/// REMB (`draft-alvestrand-rmcat-remb-03` §2.2) about no stream in particular.
+pub(super) fn write_receiver_estimate(out: &mut Vec<u8>, bps: u64) {
+    rtcp::write_receiver_report(out, 7, &[]);
+    let exponent = (64 - bps.leading_zeros()).saturating_sub(18);
+    let mantissa = u32::try_from(bps >> exponent).expect("18 bits");
+    let [_, m0, m1, m2] = mantissa.to_be_bytes();
+    let exponent = u8::try_from(exponent).expect("6 bits");
+    out.extend_from_slice(&[0x8f, 206, 0, 4, 0, 0, 0, 7, 0, 0, 0, 0]);
+    out.extend_from_slice(b"REMB");
+    out.extend_from_slice(&[0, exponent << 2 | m0, m1, m2]);
+}
+
 fn credentials() -> IceCredentials {
     IceCredentials {
         ufrag: "ufrag".to_owned(),

@@ -86,18 +86,6 @@ impl Call {
     }
 }
 
-/// REMB (`draft-alvestrand-rmcat-remb-03` §2.2) about no stream in particular.
-fn write_receiver_estimate(out: &mut Vec<u8>, bps: u64) {
-    write_receiver_report(out, 7, &[]);
-    let exponent = (64 - bps.leading_zeros()).saturating_sub(18);
-    let mantissa = u32::try_from(bps >> exponent).expect("18 bits");
-    let [_, m0, m1, m2] = mantissa.to_be_bytes();
-    let exponent = u8::try_from(exponent).expect("6 bits");
-    out.extend_from_slice(&[0x8f, 206, 0, 4, 0, 0, 0, 7, 0, 0, 0, 0]);
-    out.extend_from_slice(b"REMB");
-    out.extend_from_slice(&[0, exponent << 2 | m0, m1, m2]);
-}
-
 fn transport_sequence(packet: &Received) -> u16 {
     let id = SUBSCRIBER_IDS.transport_cc.expect("negotiated");
     let bytes = packet.extension(id).expect("on every packet");
@@ -226,18 +214,15 @@ fn video_that_would_be_late_is_dropped_and_goes_on_with_a_key_frame_without_a_ga
 #[test]
 fn nothing_older_than_the_bound_leaves() {
     let mut call = Call::new();
-    call.takes(200_000);
+    call.takes(500_000);
     call.world.advance(2 * ms(PACER_QUEUE_KEY_FRAME_MAX) + 100);
     call.world.take(2);
     let mut late = 0;
     for step in 0..300_u64 {
         if step % 3 == 0 {
-            // Half as much again as the path takes, after a while.
-            call.frame(
-                step % 150 == 0,
-                2,
-                400 + 3 * usize::try_from(step).expect("small"),
-            );
+            // Half of what the path takes, but for key frames.
+            let key = step % 150 == 0;
+            call.frame(key, if key { 60 } else { 1 }, 500);
         }
         call.world.advance(10);
         late += call.video().len();
@@ -309,7 +294,7 @@ fn a_pause_drops_what_waits_and_its_numbers_are_given_anew() {
 #[test]
 fn every_packet_has_a_transport_wide_number_and_none_is_given_twice() {
     let mut call = Call::new();
-    call.takes(400_000);
+    call.takes(600_000);
     let mut numbers = Vec::new();
     for step in 0..200 {
         if step % 4 == 0 {
