@@ -279,7 +279,7 @@ impl Forwarder {
                         streams.retain(|stream| stream.track != handle || stream.layer != layer);
                     }
                 }
-                (None, Some(encoding)) => *slot = Some(PublishedLayer::new(*encoding)),
+                (None, Some(encoding)) => *slot = Some(Box::new(PublishedLayer::new(*encoding))),
                 (Some(known), Some(encoding)) => {
                     if let Some(streams) = &mut streams
                         && let Some(ssrc) = encoding.ssrc

@@ -29,7 +29,8 @@ pub(super) struct Track {
     /// Other workers that it is relayed to.
     pub(super) destinations: Vec<Destination>,
     /// By [`Layer::index`].
-    pub(super) layers: [Option<PublishedLayer>; Layer::ALL.len()],
+    // In boxes, since most tracks have one of the three.
+    pub(super) layers: [Option<Box<PublishedLayer>>; Layer::ALL.len()],
     pub(super) subscriptions: Vec<Handle<Subscription>>,
     pub(super) meter: LevelMeter,
     pub(super) rates: LayerRates,
@@ -183,16 +184,16 @@ impl Track {
             return;
         }
         for layer in Layer::ALL.into_iter().filter(|layer| *layer <= highest) {
-            self.layers[layer.index()].get_or_insert_with(|| PublishedLayer::within_stream(layer));
+            self.layers[layer.index()].get_or_insert_with(|| Box::new(PublishedLayer::within_stream(layer)));
         }
     }
 
     pub(super) fn layer(&self, layer: Layer) -> Option<&PublishedLayer> {
-        self.layers[layer.index()].as_ref()
+        self.layers[layer.index()].as_deref()
     }
 
     pub(super) fn layer_mut(&mut self, layer: Layer) -> Option<&mut PublishedLayer> {
-        self.layers[layer.index()].as_mut()
+        self.layers[layer.index()].as_deref_mut()
     }
 
     pub(super) fn active(&self) -> ActiveLayers {

@@ -115,7 +115,7 @@ impl Forwarder {
             let layers = track.layers.iter_mut().flatten();
             layers
                 .filter(|layer| layer.within_stream)
-                .for_each(PublishedLayer::stop);
+                .for_each(|layer| layer.stop());
             self.layers_changed(now, stream.track);
         }
     }
