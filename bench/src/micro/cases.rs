@@ -205,6 +205,18 @@ fn room(worker: &mut LoadedWorker, id: u64, publishers: usize, subscribers: usiz
     }
 }
 
+/// Eight seconds of traffic, in which caches take their size and estimates find what paths take. How
+/// many datagrams came in the last slice.
+fn settle(worker: &mut LoadedWorker, per_wakeup: usize) -> usize {
+    let mut datagrams = 0;
+    for _ in 0..160 {
+        datagrams = worker.prepare(SLICE, per_wakeup);
+        worker.run();
+        worker.drain_events();
+    }
+    datagrams
+}
+
 /// Traffic at its rate, with everything that clients say beside it.
 struct Loaded {
     worker: LoadedWorker,
@@ -216,13 +228,7 @@ struct Loaded {
 
 impl Loaded {
     fn new(per_wakeup: usize, mut worker: LoadedWorker) -> Self {
-        // Eight seconds, in which caches take their size and estimates find what paths take.
-        let mut datagrams = 0;
-        for _ in 0..160 {
-            datagrams = worker.prepare(SLICE, per_wakeup);
-            worker.run();
-            worker.drain_events();
-        }
+        let datagrams = settle(&mut worker, per_wakeup);
         let datagrams = u32::try_from(datagrams.max(1)).unwrap_or(u32::MAX);
         Self {
             // Clients can feed back only what was sent in slices before.
@@ -284,11 +290,7 @@ struct Repairs {
 impl Repairs {
     fn new() -> Self {
         let mut worker = consults(2);
-        for _ in 0..20 {
-            worker.prepare(SLICE, 4);
-            worker.run();
-            worker.drain_events();
-        }
+        settle(&mut worker, 4);
         Self { worker }
     }
 }

@@ -574,7 +574,11 @@ fn an_outside_host_is_refused_until_its_agreement_is_recorded() {
     );
     assert_eq!(inventory["transport"]["tls_tickets"], 0);
     let keys = inventory["keys"].as_array().unwrap();
-    assert_eq!(keys.len(), 2, "an API key and one of the audit log: {keys:?}");
+    assert_eq!(
+        keys.len(),
+        2,
+        "an API key and one of the audit log: {keys:?}"
+    );
     assert_eq!(inventory["flows"][0]["ground"]["agreement"], "A-1");
     let bom = program()
         .args(["inventory", "--cyclonedx", "--admin-socket"])

@@ -184,7 +184,8 @@ impl Track {
             return;
         }
         for layer in Layer::ALL.into_iter().filter(|layer| *layer <= highest) {
-            self.layers[layer.index()].get_or_insert_with(|| Box::new(PublishedLayer::within_stream(layer)));
+            self.layers[layer.index()]
+                .get_or_insert_with(|| Box::new(PublishedLayer::within_stream(layer)));
         }
     }
 
