@@ -215,6 +215,11 @@ pub(crate) const PACKET_OVERHEAD_BYTES: u64 = 42;
 /// Temporal layers that are told apart; WebRTC's encoders make up to three.
 pub(crate) const TEMPORAL_LAYERS_MAX: usize = 4;
 
+/// How long a path is tried before a picture is paused for what it is believed to take: estimates begin
+/// low and reach what a path takes within two seconds, and a client without RTX cannot be probed, so
+/// that a picture that was paused at once would never come.
+pub(crate) const PATH_TRIAL: Duration = Duration::from_secs(3);
+
 /// Time between two allocations of a peer whose estimate falls by less than what it is sent.
 pub(crate) const ALLOCATION_INTERVAL: Duration = Duration::from_millis(100);
 

@@ -100,6 +100,12 @@ impl Demand {
             .map_or(Grant::Everything, |rung| Grant::UpTo(rung.target))
     }
 
+    /// As little as can be shown.
+    fn lowest_grant(&self) -> Grant {
+        let lowest = self.ladder.rungs().first();
+        lowest.map_or(Grant::Everything, |rung| Grant::UpTo(rung.target))
+    }
+
     /// The level that corresponds most to what was granted before.
     fn held_level(&self) -> usize {
         match self.held {
@@ -478,9 +484,16 @@ impl Forwarder {
         if let Some(pacer) = &mut peer.pacer {
             pacer.set_wanted(wanted_bps);
         }
+        let tried = peer
+            .pacer
+            .as_ref()
+            .is_some_and(|pacer| !pacer.is_being_tried(now));
         for demand in demands.drain(..) {
             let grant = if budget_bps.is_some() {
-                demand.grant()
+                match demand.grant() {
+                    Grant::Paused if !tried => demand.lowest_grant(),
+                    grant => grant,
+                }
             } else {
                 demand.unlimited_grant()
             };

@@ -15,7 +15,7 @@ use crate::bandwidth::{Estimator, Probe, ProbeId, SentPacket};
 use crate::limits::{
     APPLICATION_LIMIT_WINDOW, ESTIMATE_START_BPS, PACER_BURST, PACER_BURST_BYTES_MIN,
     PACER_DEBT_MAX, PACER_PACKETS_MAX, PACER_QUEUE_KEY_FRAME_MAX, PACER_QUEUE_MAX,
-    PACER_RESENDS_MAX, RESEND_BYTES_PER_SECOND_MIN,
+    PACER_RESENDS_MAX, PATH_TRIAL, RESEND_BYTES_PER_SECOND_MIN,
 };
 use crate::rtcp::{CongestionFeedback, TransportFeedback};
 use bedside_protocol::Layer;
@@ -48,8 +48,8 @@ pub(super) enum Release {
 
 pub(super) struct Pacer {
     estimator: Estimator,
-    /// Feedback has come.
-    paces: bool,
+    /// Since when feedback has come.
+    paced_since: Option<Instant>,
     /// What may leave, in millionths of a bit; negative after more has left.
     credit: i64,
     filled: Instant,
@@ -79,7 +79,7 @@ impl Pacer {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             estimator: Estimator::new(now, ESTIMATE_START_BPS),
-            paces: false,
+            paced_since: None,
             credit: 0,
             filled: now,
             resends: VecDeque::new(),
@@ -94,12 +94,18 @@ impl Pacer {
 
     /// Bits a second that the path is believed to take; `None` before the first feedback.
     pub(super) fn target_bps(&self) -> Option<u64> {
-        self.paces.then(|| self.estimator.target_bps())
+        self.paced_since.map(|_| self.estimator.target_bps())
     }
 
     /// What could be used, bits a second: there is no probing beyond it.
     pub(super) fn set_wanted(&mut self, bps: u64) {
         self.estimator.set_wanted(bps);
+    }
+
+    /// Whether the path has not been tried for long enough to take the estimate for its limit.
+    pub(super) fn is_being_tried(&self, now: Instant) -> bool {
+        self.paced_since
+            .is_none_or(|since| now.saturating_duration_since(since) < PATH_TRIAL)
     }
 
     /// Bytes a second that may be sent again; `None` before the first feedback.
@@ -111,7 +117,7 @@ impl Pacer {
 
     /// Bytes that may leave now. More than there ever are while nothing is paced.
     pub(super) fn credit_bytes(&mut self, now: Instant) -> i64 {
-        if !self.paces {
+        if self.paced_since.is_none() {
             return i64::MAX;
         }
         self.fill(now);
@@ -252,7 +258,7 @@ impl Pacer {
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) {
-        if self.paces {
+        if self.paced_since.is_some() {
             self.note_application_limit(now);
             self.estimator.handle_timeout(now);
             self.take_probe(now);
@@ -261,7 +267,7 @@ impl Pacer {
 
     /// When it has to be looked at next.
     pub(super) fn next(&self) -> Option<Instant> {
-        if !self.paces {
+        if self.paced_since.is_none() {
             return None;
         }
         let waits = self.has_media() || self.has_resends();
@@ -285,8 +291,8 @@ impl Pacer {
     }
 
     fn begin(&mut self, now: Instant) {
-        if !self.paces {
-            self.paces = true;
+        if self.paced_since.is_none() {
+            self.paced_since = Some(now);
             self.credit = 0;
             self.filled = now;
             self.window = (now, 0);
