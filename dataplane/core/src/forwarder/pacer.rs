@@ -267,9 +267,7 @@ impl Pacer {
 
     /// When it has to be looked at next.
     pub(super) fn next(&self) -> Option<Instant> {
-        if self.paced_since.is_none() {
-            return None;
-        }
+        self.paced_since?;
         let waits = self.has_media() || self.has_resends();
         let turn = (waits || self.probe.is_some()).then(|| {
             let debt = u64::try_from(BYTE - self.credit).unwrap_or(0);
